@@ -1,0 +1,16 @@
+/* base.h - floor 1: what every other floor stands on. Nothing here knows Kubernetes but status.h, the error type. */
+#pragma once
+
+#include "base/arena.h"      /* memory that dies together */
+#include "base/clock.h"      /* time, fakeable */
+#include "base/containers.h" /* vector, list, hash map */
+#include "base/json.h"       /* object trees from and to JSON */
+#include "base/log.h"        /* klog-format lines */
+#include "base/macros.h"
+#include "base/metrics.h"    /* counters, gauges, histograms */
+#include "base/status.h"     /* the one error type */
+#include "base/text.h"       /* views, buffers, blobs */
+#include "base/tree.h"       /* the persistent ordered tree */
+#include "base/value.h"      /* object trees */
+#include "base/workers.h"    /* worker pool, timers */
+#include "base/yaml.h"       /* object trees from and to YAML */

@@ -1,0 +1,22 @@
+/* clock.h - the only source of time, so that tests can stop and turn it. Threads: any. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/text.h"
+
+int64_t clock_now_ns(void);  /* wall time since 1970 */
+int64_t clock_mono_ms(void); /* never goes back; for timeouts */
+int64_t clock_mono_ns(void);
+
+/* Tests: both clocks stand at this wall time until moved. Timers fire as the fake clock passes them. */
+void clock_fake(int64_t wall_ns);
+void clock_fake_advance_ms(int64_t ms);
+void clock_real(void);
+
+/* "2026-01-02T03:04:05Z" and with six decimals; dst holds CLOCK_TEXT_MAX bytes. */
+#define CLOCK_TEXT_MAX 40
+struct text clock_rfc3339(int64_t wall_ns, char *dst);
+struct text clock_rfc3339_micro(int64_t wall_ns, char *dst);
+/* RFC 3339 with any offset and fraction. False: not a time. */
+bool clock_parse_rfc3339(struct text t, int64_t *ret_wall_ns);

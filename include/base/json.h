@@ -1,0 +1,39 @@
+/* json.h - reads and writes API objects: JSON text to struct value and back.
+ * A reader for hostile input (depth and size are bounded by the caller's limits, UTF-8 is checked) and a writer that
+ * makes the bytes that Go's encoding/json makes: < > & and U+2028/9 escaped, shortest numbers.
+ * JSON that is no API object goes through jansson instead. Threads: any. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "base/value.h"
+
+#define JSON_DEPTH_MAX 10000 /* as Go's encoding/json */
+
+struct json_options {
+    unsigned depth_max; /* 0: JSON_DEPTH_MAX */
+    /* When not NULL, the paths of repeated keys are added here ("spec.containers[0].name"), in order, 100 at most.
+     * The last of the values counts. */
+    struct text_list *duplicates;
+    bool copy_strings; /* otherwise strings without escapes point into the input, which must outlive the arena */
+};
+struct text_list {
+    struct text *p;
+    size_t n, cap; /* in the arena of the reader */
+};
+void text_list_add(struct arena *a, struct text_list *list, struct text t);
+
+/* Exactly one JSON value, white space around it. BAD_REQUEST with the wording of Go's decoder otherwise, e.g.
+ * "invalid character 'x' looking for beginning of value", "unexpected end of JSON input". */
+int json_read(struct arena *a, struct text in, const struct json_options *opt, struct value *ret, struct status *st);
+
+/* Compact, members in the order they have. */
+void json_write(struct buffer *b, const struct value *v);
+/* Indented by two spaces as kube-apiserver's pretty=true does it. */
+void json_write_pretty(struct buffer *b, const struct value *v);
+/* Re-indents bytes that are known to be valid JSON, without a tree. */
+void json_indent(struct buffer *b, struct text json);
+/* A quoted string with Go's escapes. */
+void json_write_string(struct buffer *b, struct text s);
+void json_write_float(struct buffer *b, double d);

@@ -1,0 +1,38 @@
+/* metrics.h - counters, gauges and histograms with labels, printed in Prometheus' text form.
+ * A family is a static struct, registered once before the first thread starts; a cell is found by its label values
+ * and then updated without a lock, so hot paths keep the cell. Threads: any. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/text.h"
+
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+#define METRIC_LABELS_MAX 12
+#define METRIC_BUCKETS_MAX 40
+
+struct metric_cell;
+struct metric_family {
+    const char *name, *help;
+    enum metric_type type;
+    const char *stability;                    /* "ALPHA", "BETA" or "STABLE", printed in the help line */
+    const char *labels[METRIC_LABELS_MAX + 1]; /* NULL-terminated */
+    const double *buckets;                    /* histogram: upper bounds, without +Inf */
+    size_t n_buckets;
+    /* private to metrics.c */
+    _Atomic(struct metric_cell *) cells;
+    struct metric_family *next;
+};
+
+void metrics_register(struct metric_family *f);
+/* The cell of these label values (as many as the family has labels), made when first asked for; lives for ever. */
+struct metric_cell *metric_cell(struct metric_family *f, ...);
+struct metric_cell *metric_cell_of(struct metric_family *f, const struct text *values);
+void metric_add(struct metric_cell *c, double by); /* counter, gauge */
+void metric_set(struct metric_cell *c, double to); /* gauge */
+void metric_observe(struct metric_cell *c, double value); /* histogram */
+double metric_value(const struct metric_cell *c);
+/* All families in name order. */
+void metrics_write(struct buffer *b);

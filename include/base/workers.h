@@ -1,0 +1,34 @@
+/* workers.h - a pool of threads for work that blocks, and one thread of timers. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/containers.h"
+
+/* A unit of work, embedded in its owner's struct: queueing allocates nothing. */
+struct work {
+    struct list link;
+    void (*run)(struct work *w); /* on a worker thread; may free the struct that w lies in */
+};
+struct workers;
+struct workers *workers_start(unsigned n_threads, const char *name);
+/* First in, first out; threads start as needed up to the limit. Never blocks. */
+void workers_add(struct workers *w, struct work *work);
+/* Runs what is queued, then ends the threads. */
+void workers_stop(struct workers *w);
+
+/* Timers fire on the timer thread, in order of time; a callback must be short: hand longer work to workers. */
+struct timers;
+struct timer {
+    struct list link;
+    int64_t at_ms; /* clock_mono_ms */
+    void (*fire)(struct timer *t);
+    struct timers *owner; /* while armed */
+};
+struct timers *timers_start(void);
+void timers_stop(struct timers *ts); /* armed timers do not fire any more */
+/* Arms or re-arms. */
+void timer_arm(struct timers *ts, struct timer *t, int64_t delay_ms);
+/* Disarms, and waits for a callback that is running unless called from it. True: it had not fired. */
+bool timer_cancel(struct timers *ts, struct timer *t);
