@@ -1,0 +1,208 @@
+/* schema.h - floor 2: what the API's types look like, and every walk over an object that follows its type.
+ * Built-in types are the const tables that the schema compiler made of src/api; a custom type's tables are built at run time of the
+ * same structs. Decoding, defaulting, encoding, protobuf, patching, printing and publishing all walk these.
+ * Threads: tables are immutable; every function works on its arguments only. */
+#pragma once
+
+#include "base.h"
+#include "schema/formats.h"
+#include "schema/quantity.h"
+
+struct schema;
+
+enum type_kind {
+    TYPE_STRING,
+    TYPE_INT32,
+    TYPE_INT64,
+    TYPE_BOOL,
+    TYPE_FLOAT64,
+    TYPE_BYTES, /* base64 in JSON */
+    /* specials; see src/api/meta/special.schema for their messages */
+    TYPE_QUANTITY,
+    TYPE_INT_OR_STRING,
+    TYPE_TIME,
+    TYPE_MICRO_TIME,
+    TYPE_DURATION,
+    TYPE_RAW_EXTENSION,
+    TYPE_FIELDS_V1,
+    TYPE_VERBS,
+    TYPE_UNKNOWN,
+    TYPE_ANY,
+    /* made of others */
+    TYPE_STRUCT, /* schema */
+    TYPE_LIST,   /* elem */
+    TYPE_MAP,    /* elem; keys are strings */
+};
+
+struct schema_type {
+    uint8_t kind; /* enum type_kind */
+    bool is_pointer;
+    const struct schema *schema;    /* of a struct */
+    const struct schema_type *elem; /* of a list or a map */
+};
+
+enum merge_kind { MERGE_DEFAULT, MERGE_ATOMIC, MERGE_SET, MERGE_MAP, MERGE_GRANULAR };
+
+enum field_flag {
+    FIELD_IS_REQUIRED = 1,  /* in OpenAPI */
+    FIELD_KEEP_EMPTY = 2,   /* JSON always has the field */
+    FIELD_KEEP_STRUCT = 4,  /* a plain struct never counts as empty */
+    FIELD_OMIT_ZERO = 8,    /* left out when all of it is zero */
+    FIELD_PATCH_MERGE = 16, /* strategic merge patch strategies */
+    FIELD_PATCH_REPLACE = 32,
+    FIELD_PATCH_RETAIN_KEYS = 64,
+    FIELD_NO_PROTO = 128,   /* type meta: not in the message */
+};
+
+struct schema_enum {
+    struct text name;
+    const struct text *values;
+    size_t n_values;
+    bool is_closed; /* the set is checked */
+};
+
+struct schema_field {
+    struct text name; /* in JSON */
+    struct schema_type type;
+    uint16_t number;        /* protobuf; 0: none */
+    uint16_t inline_number; /* of the embedded message that the field lies in, 0: the struct's own message */
+    uint8_t flags;          /* enum field_flag */
+    uint8_t merge;          /* enum merge_kind, as marked */
+    const struct text *merge_keys; /* list=map(...) */
+    uint8_t n_merge_keys;
+    struct text patch_key;  /* patch merge key; empty: none */
+    struct text fallback;   /* a marker's default, as JSON; empty: none */
+    const struct schema_enum *enumeration, *key_enumeration;
+    struct text cast;       /* a named type that has no declared values */
+    struct text checks;     /* the items of the check line, for validation */
+    struct text description; /* in our own words; may be empty */
+};
+
+/* A struct type. Fields of inlined structs stand among the others, in JSON's order. */
+struct schema {
+    struct text name;      /* "PodSpec" */
+    struct text full_name; /* "k8s.io/api/core/v1.PodSpec": Go's package and name, as type errors and OpenAPI use it */
+    struct text openapi_name; /* "io.k8s.api.core.v1.PodSpec" */
+    struct text go_name;   /* "v1.PodSpec", as decoding errors print it */
+    const struct schema_field *fields;
+    uint16_t n_fields;
+    const uint8_t *slots; /* perfect hash of JSON names: see schema_field_of */
+    uint16_t n_slots;
+    uint32_t seed;
+    uint8_t merge; /* struct=atomic or granular */
+    struct text json_form; /* json= of types that are no object in JSON */
+    struct text description;
+    const struct schema_field *const *by_number; /* in protobuf order, inlined structs' fields by their message */
+};
+/* The field of this JSON name, or NULL. Exact match: case matters. */
+const struct schema_field *schema_field_of(const struct schema *s, struct text name);
+
+/* --- kinds and resources ------------------------------------------------------------------------------------------ */
+
+struct gvk {
+    struct text group, version, kind;
+};
+struct text gvk_api_version(struct arena *a, struct gvk k); /* "v1", "apps/v1" */
+struct text group_version_text(struct arena *a, struct text group, struct text version);
+void group_version_parse(struct text api_version, struct text *ret_group, struct text *ret_version);
+
+struct schema_kind {
+    struct gvk gvk;
+    struct text api_version; /* "apps/v1" */
+    const struct schema *schema;
+    const struct schema_kind *storage; /* the version that is stored; itself mostly */
+    uint8_t introduced_minor, deprecated_minor, removed_minor; /* 0: never */
+    struct text replacement; /* "apps/v1, kind=Deployment"-like, for deprecation warnings; may be empty */
+};
+const struct schema_kind *schema_kind_find(struct gvk k); /* NULL: unknown */
+const struct schema_kind *schema_kind_of(struct text api_version, struct text kind);
+
+enum verb_bit {
+    VERB_CREATE = 1,
+    VERB_DELETE = 2,
+    VERB_DELETECOLLECTION = 4,
+    VERB_GET = 8,
+    VERB_LIST = 16,
+    VERB_PATCH = 32,
+    VERB_UPDATE = 64,
+    VERB_WATCH = 128,
+};
+
+/* A column of a printed table. path is a dotted path into the object or, beginning with "@", the name of a
+ * printer function for cells that are computed. */
+struct resource_column {
+    struct text name, type, format, description, path;
+    int priority;
+};
+
+struct resource_sub {
+    struct text name; /* "status", "scale", "eviction", ... */
+    uint8_t verbs;    /* enum verb_bit */
+    struct gvk kind;  /* of what is sent and answered */
+};
+
+/* One served resource of one version, as the resource line in a .schema file says. */
+struct resource_type {
+    struct text group, version, name, singular;
+    const struct schema_kind *kind, *list_kind; /* list_kind NULL: not listable */
+    bool is_namespaced;
+    bool is_on_by_default; /* else only by --runtime-config */
+    bool has_status;       /* the status subresource: spec and status are written apart */
+    bool has_generation;   /* metadata.generation counts changes of what is not status */
+    uint8_t verbs;
+    const struct text *short_names, *categories;
+    uint8_t n_short_names, n_categories;
+    const struct resource_sub *subs;
+    uint8_t n_subs;
+    const struct text *selectable; /* field selector names besides metadata.name and metadata.namespace, as paths */
+    uint8_t n_selectable;
+    const struct resource_column *columns;
+    uint8_t n_columns;
+    struct text storage_prefix; /* where kube-apiserver keeps it below /registry: "pods", "services/specs" */
+    struct text storage_hash;   /* storageVersionHash of discovery */
+    const struct resource_type *storage; /* the version that holds the stored objects; itself mostly */
+};
+/* All of them, by group in kube-apiserver's order of groups, by version (preferred first), then by name. */
+extern const struct resource_type *const schema_resources[];
+extern const size_t n_schema_resources;
+const struct resource_type *schema_resource_find(struct text group, struct text version, struct text name);
+
+/* --- walks ---------------------------------------------------------------------------------------------------------- */
+
+/* What decoding noticed beside errors; texts as field validation prints them: `unknown field "spec.foo"`. */
+struct decode_notes {
+    struct text_list unknown;    /* paths */
+    struct text_list duplicates; /* paths; see struct json_options */
+};
+
+/* Turns a tree as read into the canonical tree of the type, in place: unknown members are dropped (and noted), nulls that mean
+ * "absent" go, quantities, times and numbers take their canonical form, members stand in the schema's order and carry
+ * their field's index. BAD_REQUEST with upstream's words for a wrong type ("json: cannot unmarshal string into Go struct
+ * field PodSpec.spec.containers of type []v1.Container"). notes may be NULL. */
+int schema_decode(struct arena *a, const struct schema *s, struct value *v, struct decode_notes *notes,
+                  struct status *st);
+/* Fills in marker defaults. The tree is canonical and stays so. */
+void schema_default(struct arena *a, const struct schema *s, struct value *v);
+/* JSON of a canonical tree, upstream's order and rules of absence. With ret_rv_offset (may be NULL) the
+ * resourceVersion of the top-level metadata is left out, and the offset is where `"resourceVersion":"N",` goes. */
+void schema_encode(struct buffer *b, const struct schema *s, const struct value *v, size_t *ret_rv_offset);
+/* Adds or moves nothing, but sorts members that were put in by hand into the schema's order, all the way down. */
+void schema_arrange(struct arena *a, const struct schema *s, struct value *v);
+
+/* The message of a canonical tree, without envelope. */
+void schema_protobuf_encode(struct buffer *b, const struct schema *s, const struct value *v);
+/* Gives a canonical tree. Unknown numbers are skipped; BAD_REQUEST for anything that is no such message. */
+int schema_protobuf_decode(struct arena *a, const struct schema *s, struct text message, struct value *ret,
+                           struct status *st);
+/* The k8s\0 envelope around a message. */
+void protobuf_envelope(struct buffer *b, struct text api_version, struct text kind, struct text message);
+int protobuf_open(struct text in, struct text *ret_api_version, struct text *ret_kind, struct text *ret_message,
+                  struct status *st);
+bool protobuf_is_envelope(struct text in);
+void protobuf_varint(struct buffer *b, uint64_t v);
+void protobuf_field_bytes(struct buffer *b, unsigned number, struct text bytes);
+
+/* Turns a canonical tree of one version of a kind into that of another (same kind, or the pairs that share storage, as
+ * events do); apiVersion is set. The trees share strings. Fails only for kinds that have no conversion. */
+int schema_convert(struct arena *a, const struct schema_kind *from, const struct schema_kind *to,
+                   const struct value *v, struct value *ret, struct status *st);
