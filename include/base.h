@@ -7,6 +7,7 @@
 #include "base/json.h"       /* object trees from and to JSON */
 #include "base/log.h"        /* klog-format lines */
 #include "base/macros.h"
+#include "base/memory.h"     /* malloc that does not fail */
 #include "base/metrics.h"    /* counters, gauges, histograms */
 #include "base/status.h"     /* the one error type */
 #include "base/text.h"       /* views, buffers, blobs */

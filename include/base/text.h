@@ -49,6 +49,8 @@ bool text_split(struct text *rest, char sep, struct text *ret_part);
 bool text_to_u64(struct text t, uint64_t *ret);
 bool text_to_i64(struct text t, int64_t *ret);
 bool text_is_utf8(struct text t);
+/* Bytes of the well-formed UTF-8 sequence that t starts with, its rune in *ret; 0: there is none. */
+size_t text_rune(struct text t, uint32_t *ret);
 uint64_t text_hash(struct text t); /* seeded per process: safe for keys that a client chooses */
 
 /* A growing byte string. With an arena its memory is the arena's and deinit is not needed; without, deinit frees it. */
@@ -88,6 +90,7 @@ void buffer_add_u64(struct buffer *b, uint64_t v);
 void buffer_add_i64(struct buffer *b, int64_t v);
 void buffer_addf(struct buffer *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buffer_vaddf(struct buffer *b, const char *fmt, va_list args);
+void buffer_add_quoted(struct buffer *b, struct text t); /* as Go's %q */
 const char *buffer_str(struct buffer *b); /* NUL-terminated, n unchanged; borrowed until the next change */
 static inline struct text buffer_text(const struct buffer *b)
 {

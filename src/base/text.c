@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Views, buffers and blobs. The hash multiplies 64 x 64 -> 128 bits and folds the halves, 16 bytes a step; both factors
+ * are masked with secrets drawn at start, so that a client cannot choose keys that fall together. */
+#include "base/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/arena.h"
+#include "base/memory.h"
+
+/* --- views --- */
+
+int text_cmp(struct text a, struct text b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int c = n ? memcmp(a.p, b.p, n) : 0;
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+bool text_eq_nocase(struct text a, struct text b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++)
+        if (lower(a.p[i]) != lower(b.p[i]))
+            return false;
+    return true;
+}
+
+bool text_starts(struct text t, struct text prefix)
+{
+    return t.n >= prefix.n && text_eq(text_first(t, prefix.n), prefix);
+}
+
+bool text_ends(struct text t, struct text suffix)
+{
+    return t.n >= suffix.n && text_eq(text_from(t, t.n - suffix.n), suffix);
+}
+
+ptrdiff_t text_find(struct text t, char c)
+{
+    const char *at = t.n ? memchr(t.p, c, t.n) : NULL;
+    return at ? at - t.p : -1;
+}
+
+ptrdiff_t text_find_text(struct text t, struct text needle)
+{
+    if (needle.n == 0)
+        return 0;
+    const char *at = t.n ? memmem(t.p, t.n, needle.p, needle.n) : NULL;
+    return at ? at - t.p : -1;
+}
+
+struct text text_from(struct text t, size_t start)
+{
+    if (start >= t.n)
+        return (struct text){t.p ? t.p + t.n : NULL, 0};
+    return (struct text){t.p + start, t.n - start};
+}
+
+struct text text_first(struct text t, size_t n)
+{
+    return (struct text){t.p, n < t.n ? n : t.n};
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+struct text text_trim(struct text t)
+{
+    while (t.n && is_space(t.p[t.n - 1]))
+        t.n--;
+    size_t i = 0;
+    while (i < t.n && is_space(t.p[i]))
+        i++;
+    return text_from(t, i);
+}
+
+bool text_split(struct text *rest, char sep, struct text *ret_part)
+{
+    if (!rest->p)
+        return false;
+    ptrdiff_t at = text_find(*rest, sep);
+    if (at < 0) {
+        *ret_part = *rest;
+        *rest = TEXT_NONE;
+    } else {
+        *ret_part = text_first(*rest, (size_t)at);
+        *rest = text_from(*rest, (size_t)at + 1);
+    }
+    return true;
+}
+
+bool text_to_u64(struct text t, uint64_t *ret)
+{
+    uint64_t v = 0;
+    if (t.n == 0)
+        return false;
+    for (size_t i = 0; i < t.n; i++) {
+        unsigned digit = (unsigned char)t.p[i] - (unsigned)'0';
+        if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))
+            return false;
+    }
+    *ret = v;
+    return true;
+}
+
+bool text_to_i64(struct text t, int64_t *ret)
+{
+    bool negative = t.n && t.p[0] == '-';
+    uint64_t v;
+    if (!text_to_u64(negative || (t.n && t.p[0] == '+') ? text_from(t, 1) : t, &v))
+        return false;
+    if (v > (uint64_t)INT64_MAX + negative)
+        return false;
+    *ret = (int64_t)(negative ? -v : v);
+    return true;
+}
+
+/* Bytes of the well-formed sequence at p (with n bytes left), its rune in *ret; 0: ill-formed. Unicode table 3-7. */
+size_t text_rune(struct text t, uint32_t *ret)
+{
+    const unsigned char *p = (const unsigned char *)t.p;
+    if (t.n == 0)
+        return 0;
+    unsigned char c = p[0];
+    if (c < 0x80) {
+        *ret = c;
+        return 1;
+    }
+    size_t n = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    if (n == 0 || t.n < n)
+        return 0;
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    uint32_t rune = c & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        rune = rune << 6 | (p[i] & 0x3f);
+    }
+    *ret = rune;
+    return n;
+}
+
+bool text_is_utf8(struct text t)
+{
+    size_t i = 0;
+    while (i < t.n) {
+        uint64_t eight;
+        if (t.n - i >= 8 && (memcpy(&eight, t.p + i, 8), (eight & 0x8080808080808080) == 0)) {
+            i += 8;
+            continue;
+        }
+        uint32_t rune;
+        size_t n = text_rune((struct text){t.p + i, t.n - i}, &rune);
+        if (n == 0)
+            return false;
+        i += n;
+    }
+    return true;
+}
+
+/* --- hash --- */
+
+static uint64_t secrets[4];
+
+__attribute__((constructor)) static void draw_secrets(void)
+{
+    if (getrandom(secrets, sizeof(secrets), 0) != (ssize_t)sizeof(secrets))
+        abort();
+}
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    __uint128_t m = (__uint128_t)a * b;
+    return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static uint64_t load64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static uint64_t load32(const char *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+uint64_t text_hash(struct text t)
+{
+    uint64_t h = secrets[0] ^ t.n, a = 0, b = 0;
+    const char *p = t.p;
+    size_t n = t.n;
+    if (n > 16) {
+        for (; n > 16; n -= 16, p += 16)
+            h = fold(load64(p) ^ secrets[1], load64(p + 8) ^ h);
+        a = load64(p + n - 16);
+        b = load64(p + n - 8);
+    } else if (n >= 8) {
+        a = load64(p);
+        b = load64(p + n - 8);
+    } else if (n >= 4) {
+        a = load32(p);
+        b = load32(p + n - 4);
+    } else if (n > 0) {
+        a = (uint64_t)(unsigned char)p[0] << 16 | (uint64_t)(unsigned char)p[n / 2] << 8 | (unsigned char)p[n - 1];
+    }
+    return fold(fold(a ^ secrets[1], b ^ h) ^ secrets[2], secrets[3] ^ t.n);
+}
+
+/* --- buffer --- */
+
+void buffer_deinit(struct buffer *b)
+{
+    if (!b->arena)
+        free(b->p);
+    *b = BUFFER_IN(b->arena);
+}
+
+void buffer_clear(struct buffer *b)
+{
+    b->n = 0;
+}
+
+char *buffer_room(struct buffer *b, size_t n)
+{
+    if (b->cap - b->n < n) {
+        if (n > SIZE_MAX / 4 || b->n > SIZE_MAX / 4)
+            out_of_memory();
+        size_t cap = b->cap ? b->cap * 2 : 256;
+        if (cap < b->n + n)
+            cap = b->n + n;
+        b->p = b->arena ? arena_grow(b->arena, b->p, b->cap, cap) : xrealloc(b->p, cap);
+        b->cap = cap;
+    }
+    return b->p + b->n;
+}
+
+void buffer_add_slow(struct buffer *b, const void *p, size_t n)
+{
+    memcpy(buffer_room(b, n), p, n);
+    b->n += n;
+}
+
+void buffer_add_str(struct buffer *b, const char *s)
+{
+    buffer_add(b, text_of(s));
+}
+
+void buffer_add_u64(struct buffer *b, uint64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    buffer_add_bytes(b, digits + at, sizeof(digits) - at);
+}
+
+void buffer_add_i64(struct buffer *b, int64_t v)
+{
+    if (v < 0)
+        buffer_add_char(b, '-');
+    buffer_add_u64(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+void buffer_vaddf(struct buffer *b, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    size_t room = b->cap - b->n;
+    int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, args);
+    if (n < 0)
+        abort(); /* only a broken format string fails */
+    if ((size_t)n >= room)
+        vsnprintf(buffer_room(b, (size_t)n + 1), (size_t)n + 1, fmt, again);
+    va_end(again);
+    b->n += (size_t)n;
+}
+
+void buffer_addf(struct buffer *b, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    buffer_vaddf(b, fmt, args);
+    va_end(args);
+}
+
+const char *buffer_str(struct buffer *b)
+{
+    *buffer_room(b, 1) = '\0';
+    return b->p;
+}
+
+/* What Go's unicode.IsPrint refuses, roughly: controls, spaces but ' ', formats, surrogates, private use. */
+static bool is_printable(uint32_t r)
+{
+    static const struct {
+        uint32_t from, to;
+    } hidden[] = {
+        {0, 0x1f},         {0x7f, 0xa0},       {0xad, 0xad},       {0x61c, 0x61c},       {0x1680, 0x1680},
+        {0x180e, 0x180e},  {0x2000, 0x200f},   {0x2028, 0x202f},   {0x205f, 0x206f},     {0x3000, 0x3000},
+        {0xd800, 0xf8ff},  {0xfeff, 0xfeff},   {0xfff0, 0xfffb},   {0xfffe, 0xffff},     {0xe0000, 0xe00ff},
+        {0xf0000, 0x10ffff},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(hidden); i++)
+        if (r >= hidden[i].from && r <= hidden[i].to)
+            return false;
+    return true;
+}
+
+void buffer_add_quoted(struct buffer *b, struct text t)
+{
+    static const char escapes[] = "abtnvfr"; /* of \a = 7 and the bytes after it */
+    buffer_add_char(b, '"');
+    for (size_t i = 0, n; i < t.n; i += n) {
+        struct text rest = text_from(t, i);
+        uint32_t r;
+        n = text_rune(rest, &r);
+        if (n == 0) {
+            n = 1;
+            buffer_addf(b, "\\x%02x", (unsigned char)t.p[i]);
+        } else if (r == '"' || r == '\\') {
+            buffer_addf(b, "\\%c", (char)r);
+        } else if (r >= '\a' && r <= '\r') {
+            buffer_addf(b, "\\%c", escapes[r - '\a']);
+        } else if (is_printable(r)) {
+            buffer_add(b, text_first(rest, n));
+        } else if (r < ' ' || r == 0x7f) {
+            buffer_addf(b, "\\x%02x", (unsigned)r);
+        } else {
+            buffer_addf(b, r < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)r);
+        }
+    }
+    buffer_add_char(b, '"');
+}
+
+/* --- blob --- */
+
+struct blob *blob_alloc(size_t n)
+{
+    if (n > SIZE_MAX / 2)
+        out_of_memory();
+    struct blob *b = xmalloc(sizeof(*b) + n);
+    atomic_init(&b->refs, 1);
+    b->n = n;
+    return b;
+}
+
+struct blob *blob_new(struct text bytes)
+{
+    struct blob *b = blob_alloc(bytes.n);
+    if (bytes.n)
+        memcpy(b->p, bytes.p, bytes.n);
+    return b;
+}
+
+struct blob *blob_ref(struct blob *b)
+{
+    if (b)
+        atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
+    return b;
+}
+
+void blob_unref(struct blob *b)
+{
+    if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
+        free(b);
+}
