@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/macros.h"
@@ -56,7 +57,7 @@ struct status {
     struct arena *arena; /* owns all of the above; made when first needed */
 };
 
-void status_clear(struct status *st);
+void status_clear(struct status *st); /* frees what it owns; also its CLEANUP */
 /* Replaces whatever was there; always -1. */
 int status_set(struct status *st, enum status_reason r, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int status_vset(struct status *st, enum status_reason r, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
@@ -73,7 +74,11 @@ void status_move(struct status *to, struct status *from); /* to is cleared first
 int status_not_found(struct status *st, struct text group, struct text resource, struct text name);
 int status_already_exists(struct status *st, struct text group, struct text resource, struct text name);
 int status_conflict(struct status *st, struct text group, struct text resource, struct text name, const char *why);
+/* `pods "x" is forbidden: why`; without a resource `forbidden: why`. */
+int status_forbidden(struct status *st, struct text group, struct text resource, struct text name, const char *why);
 int status_method_not_supported(struct status *st, struct text group, struct text resource, const char *action);
+/* "Internal error occurred: why", with why as the only cause. */
+int status_internal_error(struct status *st, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* INVALID in the making: collect the causes with field_error, then finish. Reason names are those of
  * field.ErrorType.String() mapped to the wire ("FieldValueRequired", ...). status_invalid words the message:
  * `Pod "x" is invalid: spec.a: Required value: must ...`, or `[..., ...]` for several. */
@@ -85,19 +90,28 @@ enum field_error {
     FIELD_NOT_SUPPORTED,
     FIELD_FORBIDDEN,
     FIELD_TOO_LONG,
+    FIELD_TOO_SHORT,
     FIELD_TOO_MANY,
+    FIELD_TOO_FEW,
     FIELD_INTERNAL,
     FIELD_TYPE_INVALID,
 };
 struct field_errors {
-    struct arena *arena;
+    struct arena *arena; /* set by the caller; everything below lies in it */
     struct status_cause *p;
     size_t n, cap;
 };
-/* bad_value is printed as upstream prints it (strings quoted, others as JSON); NULL when the form has none. */
+/* bad_value is printed as upstream prints it (strings quoted, others as JSON) by the types that have one: INVALID,
+ * TYPE_INVALID, NOT_SUPPORTED, NOT_FOUND, DUPLICATE, TOO_MANY, TOO_FEW; NULL leaves it out (&value_null prints null).
+ * fmt is the detail, "" for none; field is copied. */
 struct value;
 void field_error(struct field_errors *errs, enum field_error type, const char *field, const struct value *bad_value,
                  const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The forms with a fixed detail. Of TOO_LONG and TOO_MANY: a negative max words it without the number. */
+void field_not_supported(struct field_errors *errs, const char *field, const struct value *bad_value,
+                         const char *const *supported, size_t n); /* in the order given; upstream sorts them */
+void field_too_long(struct field_errors *errs, const char *field, int64_t max_bytes);
+void field_too_many(struct field_errors *errs, const char *field, int64_t actual, int64_t max);
 int status_invalid(struct status *st, struct text group, struct text kind, struct text name,
                    const struct field_errors *errs);
 
