@@ -1,0 +1,38 @@
+/* storage.h - floor 3: where the objects are. One engine below, one watch cache per resource above it; the registry calls
+ * nothing else.
+ * Threads: any thread may call any function; writes end on the committer thread. */
+#pragma once
+
+#include "storage/backend.h"  /* an engine's interface */
+#include "storage/cache.h"    /* snapshots, ring, watchers */
+#include "storage/object.h"   /* immutable bytes and their other forms */
+#include "storage/selector.h" /* label and field selectors */
+
+struct storage;
+
+struct storage_options {
+    struct backend *backend; /* taken */
+    const struct resource_type *const *types; /* storage versions, each one a cache */
+    size_t n_types;
+    struct timers *timers;   /* borrowed: progress of watches, history */
+    int64_t history_ms;      /* 0: five minutes */
+    size_t ring_max_events;  /* 0: default */
+};
+/* Loads everything. A stored value that cannot be read is reported by key, kept in the store, and served as an error. */
+int storage_start(const struct storage_options *opt, struct storage **ret, struct status *st);
+/* Ends all watches, finishes what is queued, closes the engine. */
+void storage_stop(struct storage *s);
+
+struct cache *storage_cache(struct storage *s, const struct resource_type *type);
+uint64_t storage_revision(struct storage *s);
+/* Calls done once the revision has been reached (true) or timeout_ms have passed (false); at once when it already is. Any
+ * thread. Source of the 3 s and the 504: cacher's waitUntilFreshAndBlock. */
+void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void (*done)(void *ctx, bool reached),
+                  void *ctx);
+
+/* Takes w until its done is called. A write for a store that is stopping fails with SERVICE_UNAVAILABLE. */
+void storage_submit(struct storage *s, struct storage_write *w);
+int storage_check(struct storage *s, struct status *st);
+
+/* metadata.resourceVersion texts. */
+int revision_parse(struct text t, uint64_t *ret, struct status *st);

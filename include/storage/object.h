@@ -1,0 +1,71 @@
+/* object.h - a stored object: immutable, refcounted bytes and what list and watch need to know of them.
+ * GET, LIST items and WATCH events send the JSON as it lies. Other forms (protobuf, a table's cells, metadata only, another
+ * served version) hang off the object: made by whoever first asks, shared by all, gone with it.
+ * Life: object_new makes it unsealed (no revision yet), the storage engine's commit seals it, from then on any thread
+ * may read it. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "schema.h"
+
+struct object {
+    atomic_uint refs;
+    uint32_t hash;                     /* of the key */
+    const struct resource_type *type;  /* the storage version's */
+    uint64_t revision;                 /* of its last change */
+    struct text key;                   /* "default/web", or "web" when cluster-scoped: unique within its resource */
+    struct text namespace, name, uid;  /* these point into json where they can */
+    struct text json;                  /* canonical JSON of the storage version, resourceVersion included */
+    uint32_t rv_at;                    /* offset in json of `"resourceVersion":"N",` */
+    uint32_t rv_n;                     /* its length */
+    uint32_t n_labels, n_fields;
+    const struct text *labels;         /* key, value, key, value, ... sorted by key */
+    const struct text *fields;         /* values of type->selectable, in that order */
+    int64_t creation_ns;               /* metadata.creationTimestamp */
+    bool is_deleting;                  /* has a deletionTimestamp */
+    int64_t expires_ms;                /* wall clock; 0: never. For engines that keep TTLs themselves. */
+    _Atomic(struct object_form *) forms;
+};
+
+/* json: the encoding without resourceVersion, rv_at the place for it (schema_encode gives both); tree: the canonical tree it
+ * was made of, for labels and fields. Copies what it needs, so that the object is one allocation. */
+struct object *object_new(const struct resource_type *type, struct text json, size_t rv_at, const struct value *tree);
+/* From stored bytes (JSON without resourceVersion); reads and checks them. */
+int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
+                struct status *st);
+void object_seal(struct object *o, uint64_t revision); /* once, before it is shared */
+/* What an engine writes: the JSON around the resource version, as two pieces. */
+void object_stored(const struct object *o, struct text ret_pieces[2]);
+
+struct object *object_ref(struct object *o);
+void object_unref(struct object *o);
+DEFINE_CLEANUP(struct object *, object_unref)
+size_t object_bytes(const struct object *o); /* memory it takes, forms included */
+
+/* The canonical tree, read anew into the arena (3 us for a 3 KB pod); strings point into o, which must live as long. */
+int object_tree(struct arena *a, const struct object *o, struct value *ret, struct status *st);
+
+/* A derived encoding. make runs at most a few times even when many threads ask at once; the first result stays.
+ * kind tells the forms apart (FORM_*) and of which version or flavour (of: a schema_kind, resource_type or NULL). */
+enum object_form_kind {
+    FORM_PROTOBUF,       /* message with envelope, of = kind of the version */
+    FORM_JSON_VERSION,   /* JSON of another served version, of = its kind */
+    FORM_PARTIAL,        /* PartialObjectMetadata JSON, of = version text's address */
+    FORM_CELLS,          /* a table row's cells, of = resource_type */
+    FORM_WATCH_EVENT,    /* a framed watch event; flavour in the number */
+    FORM_OTHER,
+};
+struct object_form {
+    struct object_form *next;
+    enum object_form_kind kind;
+    const void *of;
+    uint32_t number;
+    struct blob *blob;
+};
+/* Borrowed from o. make gives a new blob, or NULL on failure, which is passed on and not kept. */
+struct blob *object_form_get(struct object *o, enum object_form_kind kind, const void *of, uint32_t number,
+                             struct blob *(*make)(struct object *o, const void *of, uint32_t number, void *ctx),
+                             void *ctx);
+
+extern const struct tree_ops object_tree_ops; /* trees of objects, keyed by object.key */
