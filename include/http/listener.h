@@ -24,10 +24,9 @@ struct listener_options {
     unsigned header_timeout_s; /* 0: 32, as Go's ReadHeaderTimeout upstream */
     struct workers *workers;  /* borrowed: for FLOW_BLOCK */
     const struct filter *const *filters; /* NULL-terminated, borrowed for ever; the last one is the handler */
-    void *server;             /* goes into each request */
+    const struct wiring *wiring; /* goes into each request */
     /* Writes st as the response in the form that the client accepts. NULL: JSON. */
     void (*write_status)(struct request *r, const struct status *st);
-    void (*on_request)(void *server); /* NULL or: called as each request starts and ends, for draining */
     size_t gzip_min_bytes; /* bodies from this size on are compressed for clients that accept it; 0: 128 KiB */
 };
 

@@ -14,6 +14,18 @@
 struct filter;
 struct stream;
 
+/* What the filters of one server share: each filter knows its own member and no other. Filled by the top floor. */
+struct authenticator;
+struct authorizer;
+struct endpoints;
+struct lifecycle;
+struct wiring {
+    struct authenticator *authn;
+    struct authorizer *authz;
+    struct endpoints *endpoints;
+    struct lifecycle *lifecycle;
+};
+
 struct header {
     struct text name, value;
 };
@@ -106,7 +118,7 @@ struct request {
     unsigned entered; /* filters below this index will have leave called */
     void *connection;
     void *handler_state; /* the handler's own, in the arena, across FLOW_BLOCK and FLOW_PARK */
-    void *server;        /* the struct of the wiring that the filters share */
+    const struct wiring *wiring;
 };
 
 struct text request_header(const struct request *r, const char *name); /* first of that name; p is NULL when absent */
