@@ -4,6 +4,8 @@
 #include "base/arena.h"      /* memory that dies together */
 #include "base/clock.h"      /* time, fakeable */
 #include "base/containers.h" /* vector, list, hash map */
+#include "base/duration.h"   /* Go's durations */
+#include "base/file.h"       /* whole files in and out */
 #include "base/json.h"       /* object trees from and to JSON */
 #include "base/log.h"        /* klog-format lines */
 #include "base/macros.h"
