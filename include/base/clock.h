@@ -1,6 +1,7 @@
 /* clock.h - the only source of time, so that tests can stop and turn it. Threads: any. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/text.h"
@@ -9,10 +10,14 @@ int64_t clock_now_ns(void);  /* wall time since 1970 */
 int64_t clock_mono_ms(void); /* never goes back; for timeouts */
 int64_t clock_mono_ns(void);
 
-/* Tests: both clocks stand at this wall time until moved. Timers fire as the fake clock passes them. */
+/* Tests: both clocks stand at this wall time until moved. Timers that are armed under the fake clock fire as it passes
+ * them: clock_fake_advance_ms returns once they have, so it is called without a lock that a timer's callback takes. */
 void clock_fake(int64_t wall_ns);
 void clock_fake_advance_ms(int64_t ms);
 void clock_real(void);
+/* For those who wait by the clock (workers.c): fn is called after each of the three. One at most. */
+void clock_on_turn(void (*fn)(void));
+bool clock_is_fake(void);
 
 /* "2026-01-02T03:04:05Z" and with six decimals; dst holds CLOCK_TEXT_MAX bytes. */
 #define CLOCK_TEXT_MAX 40

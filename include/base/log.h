@@ -39,4 +39,6 @@ void log_write(enum log_level level, const char *file, int line, const char *mes
     } while (0)
 bool log_enabled(const char *file, int level);
 void log_set_verbosity(int level); /* --v */
-void log_set_vmodule(const char *patterns); /* --vmodule: "watcher=4,storage=2" */
+/* --vmodule: "watcher=4,storage*=2"; false, and nothing changed, if it is malformed. Before the other threads start. */
+bool log_set_vmodule(const char *patterns);
+void log_set_fd(int fd); /* tests; 2 at first */
