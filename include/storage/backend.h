@@ -12,7 +12,8 @@ enum write_result {
     WRITE_FAILED,   /* st says why; nothing was written, or the outcome is unknown and st says so */
 };
 
-/* One write, embedded in its owner's struct: submitting allocates nothing. */
+/* One write, embedded in its owner's struct: submitting allocates nothing. The references in it stay the owner's, who drops
+ * them after done; the cache takes its own. */
 struct storage_write {
     struct list link;
     const struct resource_type *type; /* the storage version's */
@@ -21,7 +22,8 @@ struct storage_write {
     uint64_t expected_revision; /* the object's revision, or 0: the key must not exist */
     struct object *object;      /* PUT: unsealed, one reference; the engine seals it. NULL for DELETE. */
     struct object *previous;    /* the object at expected_revision, one reference; NULL when that is 0 */
-    /* Called once, on the committer thread, after the cache has applied the write; must be short. May free this. */
+    /* Called once, on the committer thread (or by storage_submit when it refuses), after the cache has applied the write;
+     * must be short. May free this. Watchers may hear of the write a moment later. */
     void (*done)(struct storage_write *w);
     enum write_result result;
     uint64_t revision;
@@ -29,18 +31,20 @@ struct storage_write {
 };
 
 struct storage_sink {
-    /* A committed change, in order of revision, on the committer thread, before the writer is told. */
+    /* A committed change, in order of revision, on the committer thread, before its writer is told. */
     void (*changed)(void *ctx, struct storage_write *w);
-    /* At load: every object, in any order. */
-    int (*loaded)(void *ctx, const struct resource_type *type, struct text key, struct text stored, uint64_t revision,
-                  struct status *st);
+    /* The writers of the changes since the last call were told: now the slower followers. Committer thread. */
+    void (*settled)(void *ctx);
+    /* At load: every key of the store, ascending, without "/registry/": "pods/default/web". */
+    int (*loaded)(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st);
     void *ctx;
 };
 
 struct backend; /* an engine's own */
 struct backend_ops {
     const char *name;
-    /* Feeds every stored object into the sink, then starts taking writes. The sink is borrowed for ever. */
+    /* Feeds every stored object into the sink, then starts taking writes. The sink is borrowed until stop. Once, also after
+     * a failure of which only stop may follow. The revision of a store that nobody wrote to is 1. */
     int (*start)(struct backend *b, const struct storage_sink *sink, uint64_t *ret_revision, struct status *st);
     /* Takes w until done is called. Any thread; never blocks. */
     void (*submit)(struct backend *b, struct storage_write *w);
@@ -54,5 +58,6 @@ struct backend {
 };
 
 /* The embedded engine. path: the database file, made when absent. Fails with one clear sentence for a file that is no database, was
- * damaged, was written by a newer keelson, or is locked by another process; it never starts empty instead. */
+ * damaged, was written by a newer keelson, or is locked by another process; it never starts empty instead. Damage inside is
+ * found by start, which reads everything. */
 int sqlite_open(const char *path, struct backend **ret, struct status *st);

@@ -23,7 +23,9 @@ struct event {
     atomic_uint refs;
     enum event_type type; /* of the change itself, before any selector */
     uint64_t revision;
+    int64_t at_ms; /* clock_mono_ms */
     struct object *object, *previous; /* previous: NULL for ADDED */
+    _Atomic(struct object *) leaving; /* previous at this revision, made for the first watcher whose selection it leaves */
 };
 struct event *event_ref(struct event *e);
 void event_unref(struct event *e);
@@ -41,11 +43,13 @@ struct watcher;
 struct watcher_ops {
     /* An event that the selectors let through, with the type as this watcher shall see it: a change into the selection is
      * ADDED, out of it DELETED with the previous object's content. Called in order of revision, one at a time, by the
-     * committer or, for what the ring replays, by the thread that starts the watch. Must not block; e is borrowed. */
+     * committer or, for initial objects (e is NULL) and what the ring replays, by the thread that starts the watch.
+     * Must not block; object and e are borrowed. */
     void (*event)(void *ctx, enum event_type type, struct object *object, const struct event *e);
-    /* The store has reached this revision and everything up to it was delivered: a bookmark may say so. */
+    /* The store has reached this revision and everything up to it was delivered: a bookmark may say so. Called by a timer
+     * about once a second, and by the starting thread at the end of the initial objects. NULL: not asked for. */
     void (*progress)(void *ctx, uint64_t revision);
-    /* The cache ends the watch (shutdown). */
+    /* The cache ends the watch (shutdown): nothing more is called; watch_stop is still owed. */
     void (*ended)(void *ctx);
 };
 struct watch_options {
@@ -58,9 +62,10 @@ struct watch_options {
     uint64_t revision;              /* events after this one */
     bool send_initial;              /* first the current objects as ADDED (from NOW with an unset version, ANY, or sendInitialEvents) */
 };
-/* EXPIRED ("too old resource version: 5 (100)") when the ring no longer reaches back to the revision. ret_revision: where the
+/* A reader of the current state, then of all changes. EXPIRED ("too old resource version: 5 (100)") when the ring no longer reaches back to the revision. ret_revision: where the
  * watch began (the initial objects' revision). */
 int watch_start(struct cache *c, const struct watch_options *opt, struct watcher **ret, uint64_t *ret_revision,
                 struct status *st);
-/* After this returns no callback runs or will run, unless called from one. */
+/* After this returns no callback runs or will run, unless called from one. Waits for one that runs: hold no lock that a
+ * callback takes. Before storage_stop returns, or after. */
 void watch_stop(struct watcher *w);

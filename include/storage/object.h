@@ -17,13 +17,16 @@ struct object {
     struct text key;                   /* "default/web", or "web" when cluster-scoped: unique within its resource */
     struct text namespace, name, uid;  /* these point into json where they can */
     struct text json;                  /* canonical JSON of the storage version, resourceVersion included */
-    uint32_t rv_at;                    /* offset in json of `"resourceVersion":"N",` */
+    uint32_t rv_at;                    /* offset in json of `"resourceVersion":"N",`; before the seal, of the hole for it */
     uint32_t rv_n;                     /* its length */
     uint32_t n_labels, n_fields;
     const struct text *labels;         /* key, value, key, value, ... sorted by key */
     const struct text *fields;         /* values of type->selectable, in that order */
     int64_t creation_ns;               /* metadata.creationTimestamp */
     bool is_deleting;                  /* has a deletionTimestamp */
+    bool is_sealed;                    /* revision and json are final */
+    bool is_unreadable;                /* json is whatever the store holds under this key: answer with an error */
+    uint32_t bytes;                    /* of this allocation */
     int64_t expires_ms;                /* wall clock; 0: never. For engines that keep TTLs themselves. */
     _Atomic(struct object_form *) forms;
 };
@@ -34,8 +37,13 @@ struct object *object_new(const struct resource_type *type, struct text json, si
 /* From stored bytes (JSON without resourceVersion); reads and checks them. */
 int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
                 struct status *st);
+/* What is kept for a key whose bytes object_load refuses: it holds the key's place and revision, and is_unreadable. */
+struct object *object_unreadable(const struct resource_type *type, struct text key, struct text stored,
+                                 uint64_t revision);
 void object_seal(struct object *o, uint64_t revision); /* once, before it is shared */
-/* What an engine writes: the JSON around the resource version, as two pieces. */
+/* A sealed copy at another revision: a deletion's last state. */
+struct object *object_with_revision(const struct object *o, uint64_t revision);
+/* What an engine writes: the JSON around the resource version, as two pieces; sealed or not. */
 void object_stored(const struct object *o, struct text ret_pieces[2]);
 
 struct object *object_ref(struct object *o);
@@ -68,4 +76,5 @@ struct blob *object_form_get(struct object *o, enum object_form_kind kind, const
                              struct blob *(*make)(struct object *o, const void *of, uint32_t number, void *ctx),
                              void *ctx);
 
-extern const struct tree_ops object_tree_ops; /* trees of objects, keyed by object.key */
+/* Trees of objects, keyed by object.key. What a reader hangs on a leaf is one malloc'd block. */
+extern const struct tree_ops object_tree_ops;

@@ -12,7 +12,8 @@ struct requirement {
     struct text key;
     struct text *values;
     size_t n_values;
-    int field; /* field selectors: index into resource_type.selectable, -1 metadata.name, -2 metadata.namespace */
+    /* Field selectors: index into object.fields, or one of these. */
+    enum { FIELD_METADATA_NAME = -1, FIELD_METADATA_NAMESPACE = -2 } field;
 };
 struct selector {
     struct requirement *requirements;
@@ -30,5 +31,5 @@ bool selector_match_fields(const struct selector *s, const struct object *o);
 struct selector *selector_copy(const struct selector *s);
 /* metadata.name=x, when the fields ask for exactly one name; empty otherwise. */
 struct text selector_single_name(const struct selector *fields);
-/* A LabelSelector object (matchLabels, matchExpressions) as a selector. */
+/* A LabelSelector object (matchLabels, matchExpressions) as a selector; NULL or null selects nothing, {} all. */
 int selector_from_object(struct arena *a, const struct value *label_selector, struct selector *ret, struct status *st);
