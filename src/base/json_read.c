@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/json_internal.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #define INLINE_SLOTS 192
@@ -343,10 +344,8 @@ static void replace_duplicate(struct reader *r, struct value_member *first, cons
 static size_t drop_duplicates(struct reader *r, struct value_member *m, size_t n)
 {
     size_t n_table = (size_t)4 << (64 - __builtin_clzll(n)), n_kept = 0;
-    uint32_t *table = calloc(n_table, sizeof(*table));
+    uint32_t *table = xcalloc(n_table, sizeof(*table));
 
-    if (!table)
-        abort();
     for (size_t i = 0; i < n; i++) {
         size_t at = text_hash(member_key(&m[i])) & (n_table - 1);
         while (table[at] && !same_key(&m[table[at] - 1], &m[i]))
@@ -419,10 +418,8 @@ static __attribute__((cold, noinline)) void grow_slots(struct reader *r)
 {
     bool was_inline = r->slots == r->inline_slots;
     size_t n_max = r->n_slots_max * 2;
-    struct value_member *slots = realloc(was_inline ? NULL : r->slots, n_max * sizeof(*slots));
+    struct value_member *slots = xrealloc(was_inline ? NULL : r->slots, n_max * sizeof(*slots));
 
-    if (!slots)
-        abort();
     if (was_inline)
         memcpy(slots, r->inline_slots, sizeof(r->inline_slots));
     r->slots = slots;

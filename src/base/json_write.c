@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json_internal.h"
+#include "base/memory.h"
 #include "base/utf8.h"
 
 #define CHUNK 16 /* string copies may write that much more than the string */
@@ -50,7 +51,7 @@ static inline unsigned first_special(__m128i v, unsigned n)
 }
 
 /* Copies at most 16 bytes up to the first special one; returns their number. n < 16 loads nothing behind p + n. */
-static inline unsigned copy_chunk(char *w, const char *p, size_t n)
+static inline __attribute__((always_inline)) unsigned copy_chunk(char *w, const char *p, size_t n)
 {
     if (n >= 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -77,7 +78,7 @@ static inline unsigned copy_chunk(char *w, const char *p, size_t n)
     return first_special(v, (unsigned)n);
 }
 #else
-static inline unsigned copy_chunk(char *w, const char *p, size_t n)
+static inline __attribute__((always_inline)) unsigned copy_chunk(char *w, const char *p, size_t n)
 {
     unsigned i = 0;
 
@@ -157,25 +158,41 @@ static __attribute__((noinline)) char *put_string_slow(struct buffer *b, char *w
     return w;
 }
 
-/* Leaves 8 bytes of room behind the string, enough for a comma and a bracket. */
-static inline char *put_string(struct buffer *b, char *w, const char *p, size_t n)
+/* A string of 16 bytes at least: whole chunks, then the last 16 bytes again, overlapping. Returns what is left for the
+ * slow way: 0 when there is nothing special in it. */
+static inline size_t copy_long(char **w, const char *p, size_t n)
 {
     const char *end = p + n;
 
+    for (; n > CHUNK; n -= CHUNK) {
+        unsigned plain = copy_chunk(*w, end - n, CHUNK);
+        *w += plain;
+        if (UNLIKELY(plain < CHUNK))
+            return n - plain;
+    }
+    if (UNLIKELY(copy_chunk(*w + n - CHUNK, end - CHUNK, CHUNK) < CHUNK))
+        return n;
+    *w += n;
+    return 0;
+}
+
+/* Leaves room for a colon or a bracket behind the string. */
+static inline char *put_string(struct buffer *b, char *w, const char *p, size_t n)
+{
+    const char *end = p + n;
+    size_t rest;
+
     w = room(b, w, n + CHUNK + 10);
     *w++ = '"';
-    while (n > CHUNK) {
-        unsigned plain = copy_chunk(w, p, CHUNK);
+    if (n >= CHUNK) {
+        rest = copy_long(&w, p, n);
+    } else {
+        unsigned plain = copy_chunk(w, p, n);
         w += plain;
-        p += plain;
-        n -= plain;
-        if (UNLIKELY(plain < CHUNK))
-            return put_string_slow(b, w, p, end);
+        rest = n - plain;
     }
-    unsigned plain = copy_chunk(w, p, n);
-    w += plain;
-    if (UNLIKELY(plain < n))
-        return put_string_slow(b, w, p + plain, end);
+    if (UNLIKELY(rest))
+        return put_string_slow(b, w, end - rest, end);
     *w++ = '"';
     return w;
 }
@@ -292,10 +309,8 @@ struct open_stack {
 static __attribute__((cold, noinline)) void grow_stack(struct open_stack *s)
 {
     bool was_inline = s->p == s->inline_frames;
-    struct open_container *p = realloc(was_inline ? NULL : s->p, 2 * s->cap * sizeof(*p));
+    struct open_container *p = xrealloc(was_inline ? NULL : s->p, 2 * s->cap * sizeof(*p));
 
-    if (!p)
-        abort();
     if (was_inline)
         memcpy(p, s->inline_frames, sizeof(s->inline_frames));
     s->p = p;
