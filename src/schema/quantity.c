@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A quantity is mantissa * 10^exponent with a mantissa of any length (limbs of nine decimal digits, lowest first) and the
- * kind of suffix that it was written with. Decimal limbs make reading, writing, rounding and moving the exponent cheap,
- * and binary suffixes are a multiplication by a power of two. Most texts are canonical already and never become a
- * number: quantity_canonical sees that from the text alone. */
+/* A quantity is mantissa * 10^exponent with a mantissa of any length (limbs of nine decimal digits, lowest
+ * first) and the kind of suffix that it was written with. Decimal limbs make reading, writing, rounding and
+ * moving the exponent cheap, and binary suffixes are a multiplication by a power of two. Most texts are
+ * canonical already and never become a number: quantity_canonical sees that from the text alone. */
 #include "schema/quantity.h"
 
 #include "base/macros.h"
@@ -29,13 +29,16 @@ static const struct suffix {
     uint8_t kind;
     int8_t exponent; /* of ten, or of two */
 } suffixes[] = {
-    {"", SUFFIX_DECIMAL, 0},   {"m", SUFFIX_DECIMAL, -3}, {"Mi", SUFFIX_BINARY, 20}, {"Gi", SUFFIX_BINARY, 30},
-    {"Ki", SUFFIX_BINARY, 10}, {"k", SUFFIX_DECIMAL, 3},  {"M", SUFFIX_DECIMAL, 6},  {"G", SUFFIX_DECIMAL, 9},
-    {"T", SUFFIX_DECIMAL, 12}, {"P", SUFFIX_DECIMAL, 15}, {"E", SUFFIX_DECIMAL, 18}, {"Ti", SUFFIX_BINARY, 40},
-    {"Pi", SUFFIX_BINARY, 50}, {"Ei", SUFFIX_BINARY, 60}, {"n", SUFFIX_DECIMAL, -9}, {"u", SUFFIX_DECIMAL, -6},
+    {"", SUFFIX_DECIMAL, 0},   {"m", SUFFIX_DECIMAL, -3}, {"Mi", SUFFIX_BINARY, 20},
+    {"Gi", SUFFIX_BINARY, 30}, {"Ki", SUFFIX_BINARY, 10}, {"k", SUFFIX_DECIMAL, 3},
+    {"M", SUFFIX_DECIMAL, 6},  {"G", SUFFIX_DECIMAL, 9},  {"T", SUFFIX_DECIMAL, 12},
+    {"P", SUFFIX_DECIMAL, 15}, {"E", SUFFIX_DECIMAL, 18}, {"Ti", SUFFIX_BINARY, 40},
+    {"Pi", SUFFIX_BINARY, 50}, {"Ei", SUFFIX_BINARY, 60}, {"n", SUFFIX_DECIMAL, -9},
+    {"u", SUFFIX_DECIMAL, -6},
 };
 
-/* --- numbers -------------------------------------------------------------------------------------------------------- */
+/* --- numbers
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bool amount_multiply_add(struct amount *x, uint32_t factor, uint32_t carry)
 {
@@ -83,7 +86,8 @@ static uint32_t power_of_ten(int64_t n) /* n <= LIMB_DIGITS */
     return p;
 }
 
-/* Raises the exponent to at least this one; what is cut off rounds away from zero. True: nothing was cut off. */
+/* Raises the exponent to at least this one; what is cut off rounds away from zero. True: nothing was cut off.
+ */
 static bool amount_round_up(struct amount *x, int64_t exponent)
 {
     bool is_exact = true;
@@ -230,7 +234,8 @@ static bool amount_add(struct amount *x, struct amount y)
     return true;
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * -------------------------------------------------------------------------------------------------------- */
 
 static const char wrong_format[] =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -312,7 +317,8 @@ static bool ends_in_thousands(const struct parts *p)
     return true;
 }
 
-/* Whether upstream keeps the text as it came: its fast path took the number and sees no reason to rewrite it. */
+/* Whether upstream keeps the text as it came: its fast path took the number and sees no reason to rewrite it.
+ */
 static bool stays_as_written(const struct parts *p)
 {
     int64_t n_whole = p->whole.n ? (int64_t)p->whole.n : 1;
@@ -378,7 +384,8 @@ static struct amount amount_or_zero(struct text t)
     return amount_read(t, &x) ? x : (struct amount){0};
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------- */
+/* --- writing
+ * -------------------------------------------------------------------------------------------------------- */
 
 static const char *suffix_text(enum suffix_kind kind, int64_t exponent)
 {
@@ -412,8 +419,8 @@ static bool write_binary(struct buffer *b, struct amount x)
     return true;
 }
 
-/* The largest exponent that is a multiple of three and needs no fraction. Suffixes end at E: upstream drops what goes
- * beyond and so changes the value; here the mantissa grows instead. */
+/* The largest exponent that is a multiple of three and needs no fraction. Suffixes end at E: upstream drops
+ * what goes beyond and so changes the value; here the mantissa grows instead. */
 static bool write_decimal(struct buffer *b, struct amount x)
 {
     amount_strip_tens(&x);
@@ -460,7 +467,8 @@ static int64_t amount_scaled(struct amount x, int64_t exponent)
     return x.is_negative ? -(int64_t)value : (int64_t)value;
 }
 
-/* --- the contract --------------------------------------------------------------------------------------------------- */
+/* --- the contract
+ * --------------------------------------------------------------------------------------------------- */
 
 const char *quantity_problem(struct text t)
 {
