@@ -148,6 +148,11 @@ uninstall: ## Remove what install put there
 clean: ## Remove what was built
 	$(Q)rm -rf build compile_commands.json
 
+# One line name:height per floor, for the scripts.
+.PHONY: print-floors
+print-floors:
+	@printf '%s\n' $(FLOORS)
+
 help: ## List the targets
 	$(Q)sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
