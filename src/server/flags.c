@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings as one table: name, type, default, section and help of each flag, and where its value goes. The command line,
+ * the configuration file and --help all walk this table, so that they cannot disagree.
+ * Names, types and defaults are kube-apiserver's wherever it has the flag; the others say so in their help. */
+#include "server.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "server/flags.h"
+
+#define AT(member) offsetof(struct settings, member)
+
+/* In the order of --help. */
+const struct flag flags[] = {
+    {"advertise-address", 0, FLAG_STRING, "", AT(advertise_address), "generic",
+     "IP address that other members of the cluster reach this server by; the endpoint of the kubernetes service. "
+     "Empty: --bind-address, or this machine's own address."},
+    {"external-hostname", 0, FLAG_STRING, "", AT(external_hostname), "generic",
+     "Host name of this server as outsiders know it."},
+    {"min-request-timeout", 0, FLAG_INT, "1800", AT(min_request_timeout), "generic",
+     "Seconds that a watch is kept open at least; each one ends at a random time between this and its double."},
+    {"request-timeout", 0, FLAG_DURATION, "1m0s", AT(request_timeout), "generic",
+     "Time after which a request that is no watch is answered with a timeout."},
+    {"shutdown-delay-duration", 0, FLAG_DURATION, "0s", AT(shutdown_delay_duration), "generic",
+     "Time to go on serving after SIGTERM, with readyz failing, so that load balancers notice."},
+    {"shutdown-grace-period", 0, FLAG_DURATION, "30s", AT(shutdown_grace_period), "generic",
+     "Time that running requests have to end in once no new ones are taken (keelson's own flag)."},
+
+    {"data-dir", 0, FLAG_STRING, "/var/lib/keelson", AT(data_dir), "storage",
+     "Folder of the embedded store and, unless other files are given, of keys, certificates and the administrator's "
+     "kubeconfig (keelson's own flag)."},
+    {"watch-history", 0, FLAG_DURATION, "5m0s", AT(watch_history), "storage",
+     "How far back watches and consistent pages reach (keelson's own flag)."},
+
+    {"bind-address", 0, FLAG_STRING, "0.0.0.0", AT(bind_address), "secure serving",
+     "IP address to listen on."},
+    {"cert-dir", 0, FLAG_STRING, "", AT(cert_dir), "secure serving",
+     "Folder for the certificates that the server makes itself; not used with --tls-cert-file. Empty: pki below "
+     "--data-dir."},
+    {"secure-port", 0, FLAG_INT, "6443", AT(secure_port), "secure serving",
+     "Port for HTTPS; 0 takes any free one."},
+    {"serving-threads", 0, FLAG_INT, "0", AT(serving_threads), "secure serving",
+     "Event loop threads; 0 is one per core (keelson's own flag)."},
+    {"tls-cert-file", 0, FLAG_STRING, "", AT(tls_cert_file), "secure serving",
+     "PEM file of the serving certificate, intermediate ones behind it."},
+    {"tls-cipher-suites", 0, FLAG_LIST, "", AT(tls_cipher_suites), "secure serving",
+     "Cipher suites of TLS 1.2 that are offered, by their Go names; empty: all that are safe."},
+    {"tls-min-version", 0, FLAG_STRING, "", AT(tls_min_version), "secure serving",
+     "Lowest TLS version: VersionTLS12 or VersionTLS13."},
+    {"tls-private-key-file", 0, FLAG_STRING, "", AT(tls_private_key_file), "secure serving",
+     "PEM file of the serving certificate's key."},
+
+    {"anonymous-auth", 0, FLAG_BOOL, "true", AT(anonymous_auth), "authentication",
+     "Let requests without credentials in as system:anonymous. With the mode AlwaysAllow they reach only health and "
+     "version."},
+    {"client-ca-file", 0, FLAG_STRING, "", AT(client_ca_file), "authentication",
+     "PEM file of the authorities whose client certificates name a user: CN the name, O the groups."},
+    {"token-auth-file", 0, FLAG_STRING, "", AT(token_auth_file), "authentication",
+     "CSV file of bearer tokens: token,user,uid and optionally \"group1,group2\"."},
+
+    {"authorization-mode", 0, FLAG_LIST, "AlwaysAllow", AT(authorization_mode), "authorization",
+     "Who may what, asked in this order: AlwaysAllow, AlwaysDeny."},
+
+    {"runtime-config", 0, FLAG_LIST, "", AT(runtime_config), "API enablement",
+     "Versions and resources to serve or not: GROUP/VERSION=true|false, GROUP/VERSION/RESOURCE=true|false, "
+     "api/all, api/ga, api/beta, api/alpha."},
+
+    {"service-cluster-ip-range", 0, FLAG_STRING, "10.0.0.0/24", AT(service_cluster_ip_range), "misc",
+     "CIDR of the services' cluster IPs; the kubernetes service has the first."},
+
+    {"v", 'v', FLAG_INT, "0", AT(v), "logs", "Verbosity of the log."},
+    {"vmodule", 0, FLAG_STRING, "", AT(vmodule), "logs", "Verbosity by file or folder: storage=4,watch=6."},
+
+    {"config", 0, FLAG_STRING, "", AT(config), "global",
+     "YAML file with these settings, a member for each flag; the command line goes before it (keelson's own flag)."},
+    {"help", 'h', FLAG_BOOL, "false", AT(help), "global", "Print this."},
+    {"version", 0, FLAG_BOOL, "false", AT(version), "global", "Print the version."},
+};
+const size_t n_flags = N_ELEMENTS(flags);
+
+static const char *const type_names[] = {
+    [FLAG_STRING] = "string", [FLAG_INT] = "int", [FLAG_BOOL] = "", [FLAG_DURATION] = "duration", [FLAG_LIST] = "strings",
+};
+
+const struct flag *flag_find(struct text name)
+{
+    for (size_t i = 0; i < n_flags; i++)
+        if (text_is(name, flags[i].name))
+            return &flags[i];
+    return NULL;
+}
+
+static size_t distance(struct text a, struct text b)
+{
+    size_t row[128];
+    if (b.n >= N_ELEMENTS(row))
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t best = diagonal + (a.p[i - 1] != b.p[j - 1]);
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[b.n];
+}
+
+const char *flag_nearest(struct text name)
+{
+    size_t best = SIZE_MAX;
+    const char *nearest = flags[0].name;
+    for (size_t i = 0; i < n_flags; i++) {
+        size_t d = distance(name, text_of(flags[i].name));
+        if (d < best) {
+            best = d;
+            nearest = flags[i].name;
+        }
+    }
+    return nearest;
+}
+
+static bool parse_bool(struct text t, bool *ret)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+    for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
+        if (text_is(t, yes[i]) || text_is(t, no[i])) {
+            *ret = text_is(t, yes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_to_list(struct arena *a, struct string_list *list, struct text value)
+{
+    struct text part;
+    while (text_split(&value, ',', &part)) {
+        part = text_trim(part);
+        if (!part.n)
+            continue;
+        if (list->n == list->cap) {
+            size_t cap = list->cap ? 2 * list->cap : 8;
+            list->p = arena_grow(a, list->p, list->cap * sizeof(*list->p), cap * sizeof(*list->p));
+            list->cap = cap;
+        }
+        list->p[list->n++] = part;
+    }
+}
+
+int flag_set(struct arena *a, struct settings *s, const struct flag *f, struct text value, struct status *st)
+{
+    void *at = (char *)s + f->offset;
+    bool good = true;
+
+    value = arena_text(a, value);
+    switch (f->type) {
+    case FLAG_STRING:
+        *(const char **)at = value.n ? value.p : NULL;
+        break;
+    case FLAG_INT:
+        good = text_to_i64(value, at);
+        break;
+    case FLAG_BOOL:
+        good = parse_bool(value, at);
+        break;
+    case FLAG_DURATION:
+        good = duration_parse(value, at);
+        break;
+    case FLAG_LIST:
+        add_to_list(a, at, value);
+        break;
+    }
+    if (good)
+        return 0;
+    return status_set(st, STATUS_BAD_REQUEST, "invalid argument \"%.*s\" for \"--%s\" flag: not a %s", TEXT_ARG(value),
+                      f->name, f->type == FLAG_BOOL ? "bool" : type_names[f->type]);
+}
+
+void settings_defaults(struct arena *a, struct settings *s)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    *s = (struct settings){0};
+    for (size_t i = 0; i < n_flags; i++)
+        flag_set(a, s, &flags[i], text_of(flags[i].default_value), &st);
+}
+
+static void add_wrapped(struct buffer *b, const char *text, size_t indent, size_t width)
+{
+    struct text rest = text_of(text), word;
+    size_t column = indent;
+    buffer_addf(b, "%*s", (int)indent, "");
+    while (text_split(&rest, ' ', &word)) {
+        if (column > indent && column + 1 + word.n > width) {
+            buffer_addf(b, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent) {
+            buffer_add_char(b, ' ');
+            column++;
+        }
+        buffer_add(b, word);
+        column += word.n;
+    }
+    buffer_add_char(b, '\n');
+}
+
+void settings_help(struct buffer *b)
+{
+    const char *section = "";
+
+    buffer_add_str(b, "keelson serves the Kubernetes API from one process.\n\nUsage:\n  keelson [flags]\n");
+    for (size_t i = 0; i < n_flags; i++) {
+        const struct flag *f = &flags[i];
+        if (strcmp(section, f->section) != 0) {
+            section = f->section;
+            buffer_addf(b, "\n%c%s flags:\n\n", section[0] - (section[0] >= 'a' ? 'a' - 'A' : 0), section + 1);
+        }
+        if (f->shorthand)
+            buffer_addf(b, "  -%c, --%s %s", f->shorthand, f->name, type_names[f->type]);
+        else
+            buffer_addf(b, "      --%s %s", f->name, type_names[f->type]);
+        if (f->default_value[0] && strcmp(f->default_value, "false") != 0)
+            buffer_addf(b, "%s(default %s)", f->type == FLAG_BOOL ? "" : "   ", f->default_value);
+        buffer_add_char(b, '\n');
+        add_wrapped(b, f->help, 16, 110);
+    }
+}

@@ -1,0 +1,19 @@
+/* hooks.h - what happens once the floors stand and before the first request: the objects that every cluster has.
+ * Each hook is a row with the name that readyz shows for it. */
+#pragma once
+
+#include "registry.h"
+
+struct hook_context {
+    const struct registry *registry;
+    const char *advertise_address; /* the endpoint of the kubernetes service */
+    const char *service_ip;        /* the first of the range */
+    uint16_t secure_port;
+};
+
+struct hook {
+    const char *name; /* "start-system-namespaces-controller": shown as poststarthook/NAME */
+    int (*run)(const struct hook_context *ctx, struct status *st);
+};
+extern const struct hook hooks[];
+extern const size_t n_hooks;

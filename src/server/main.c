@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program: settings, then the server. Exit codes: 0 ended as asked, 1 could not start. */
+#include "server.h"
+
+#include <stdio.h>
+
+int main(int argc, char **argv)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    CLEANUP(status_clear) struct status st = {0};
+    struct settings settings;
+
+    if (settings_read(a, argc, argv, &settings, &st) < 0) {
+        fprintf(stderr, "keelson: %s\n", st.message);
+        return 1;
+    }
+    if (settings.help) {
+        struct buffer b = BUFFER_IN(a);
+        settings_help(&b);
+        fwrite(b.p, 1, b.n, stdout);
+        return 0;
+    }
+    if (settings.version) {
+        printf("keelson " KEELSON_VERSION " (Kubernetes v1.36.3)\n");
+        return 0;
+    }
+    return server_run(&settings);
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The wiring: who gets what. The one place that knows all floors.
+ *
+ * Start: settings, keys, store, registry, endpoints, identity, hooks, listener; each step fails with one sentence and the
+ * steps before it are undone. A request is taken only once everything stands, so that the first answer of readyz is true.
+ * End (SIGTERM, SIGINT): readyz fails, the shutdown delay passes, no new work is taken, watches end cleanly, running
+ * requests end within the grace period, then the store is closed. A second signal ends the process at once. */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "authn.h"
+#include "authz.h"
+#include "endpoints.h"
+#include "server/hooks.h"
+#include "server/pki.h"
+#include "server/runtime_config.h"
+
+/* Shared with the readiness check; the rest of the process's life is on the main thread's stack. */
+struct lifecycle {
+    atomic_bool is_ending;
+};
+
+struct server {
+    const struct settings *settings;
+    struct arena *arena; /* what lives as long as the process */
+    struct pki_paths pki;
+    bool has_pki; /* the certificates are of our own making */
+    const char *advertise_address, *service_ip;
+    struct workers *workers;
+    struct timers *timers;
+    struct runtime_config *runtime_config;
+    struct backend *backend; /* until storage has taken it */
+    struct storage *storage;
+    struct registry *registry;
+    struct lifecycle lifecycle;
+    struct wiring wiring;
+    struct listener *listener;
+};
+
+/* Audit and impersonation stand around authorization, flow control before it, once they are built; see
+ * docs/architecture.md. */
+static const struct filter *const chain[] = {
+    &filter_response_headers, &filter_request_info, &filter_authentication,
+    &filter_authorization,    &filter_endpoints,    NULL,
+};
+
+/* --- addresses ----------------------------------------------------------------------------------------------------------- */
+
+/* The address that this machine would use towards the world; nothing is sent. */
+static const char *own_address(struct arena *a)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(0xC0000201)};
+    struct sockaddr_in from = {0};
+    socklen_t n = sizeof(from);
+    char text[INET_ADDRSTRLEN] = "127.0.0.1";
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 &&
+        getsockname(fd, (struct sockaddr *)&from, &n) == 0)
+        inet_ntop(AF_INET, &from.sin_addr, text, sizeof(text));
+    if (fd >= 0)
+        close(fd);
+    return arena_strdup(a, text);
+}
+
+static bool is_address(const char *s)
+{
+    struct in6_addr unused;
+    return inet_pton(AF_INET, s, &unused) == 1 || inet_pton(AF_INET6, s, &unused) == 1;
+}
+
+static int find_addresses(struct server *s, struct status *st)
+{
+    const struct settings *set = s->settings;
+    const char *bind = set->bind_address ? set->bind_address : "0.0.0.0";
+
+    if (!is_address(bind))
+        return status_set(st, STATUS_BAD_REQUEST, "--bind-address: \"%s\" is not an IP address", bind);
+    if (set->advertise_address && !is_address(set->advertise_address))
+        return status_set(st, STATUS_BAD_REQUEST, "--advertise-address: \"%s\" is not an IP address",
+                          set->advertise_address);
+    if (set->advertise_address)
+        s->advertise_address = set->advertise_address;
+    else if (strcmp(bind, "0.0.0.0") != 0 && strcmp(bind, "::") != 0)
+        s->advertise_address = bind;
+    else
+        s->advertise_address = own_address(s->arena);
+
+    /* The first address of the services' range, the network's own apart. */
+    const char *range = set->service_cluster_ip_range ? set->service_cluster_ip_range : "10.0.0.0/24";
+    struct text rest = text_of(range), ip, bits;
+    unsigned char raw[16];
+    char text[INET6_ADDRSTRLEN];
+    uint64_t n_bits;
+    text_split(&rest, ',', &bits); /* a second range is for the second family */
+    text_split(&bits, '/', &ip);
+    int family = text_find(ip, ':') >= 0 ? AF_INET6 : AF_INET;
+    size_t last = family == AF_INET ? 3 : 15;
+    if (inet_pton(family, arena_str(s->arena, ip), raw) != 1 || !bits.p || !text_to_u64(bits, &n_bits) ||
+        n_bits > 8 * (last + 1) - 2)
+        return status_set(st, STATUS_BAD_REQUEST, "--service-cluster-ip-range: \"%s\" is not a CIDR with room for services",
+                          range);
+    raw[last]++;
+    s->service_ip = arena_strdup(s->arena, inet_ntop(family, raw, text, sizeof(text)));
+    return 0;
+}
+
+/* --- certificates ---------------------------------------------------------------------------------------------------------- */
+
+static int make_pki(struct server *s, struct status *st)
+{
+    const struct settings *set = s->settings;
+    char host[HOST_NAME_MAX + 1] = "localhost";
+
+    if (set->tls_cert_file || set->tls_private_key_file)
+        return 0;
+    gethostname(host, sizeof(host) - 1);
+    const char *const dns[] = {"localhost",
+                               "kubernetes",
+                               "kubernetes.default",
+                               "kubernetes.default.svc",
+                               "kubernetes.default.svc.cluster.local",
+                               host,
+                               set->external_hostname,
+                               NULL};
+    const char *const ips[] = {"127.0.0.1", "::1", s->service_ip, s->advertise_address, NULL};
+    const struct pki_names names = {dns, ips};
+    const char *folder = set->cert_dir ? set->cert_dir : arena_printf(s->arena, "%s/pki", set->data_dir);
+    if (pki_ensure(s->arena, folder, &names, &s->pki, st) < 0)
+        return status_wrap(st, "making certificates");
+    s->has_pki = true;
+    return 0;
+}
+
+static int write_kubeconfig(struct server *s, uint16_t port, const char **ret_path, struct status *st)
+{
+    const char *path = arena_printf(s->arena, "%s/admin.kubeconfig", s->settings->data_dir);
+    struct buffer ca = BUFFER_IN(s->arena), cert = BUFFER_IN(s->arena), key = BUFFER_IN(s->arena);
+    const char *bind = s->settings->bind_address ? s->settings->bind_address : "0.0.0.0";
+    const char *host = strcmp(bind, "0.0.0.0") == 0 || strcmp(bind, "::") == 0 ? "127.0.0.1" : bind;
+    const char *form = text_find(text_of(host), ':') >= 0 ? "https://[%s]:%u" : "https://%s:%u";
+    char url[128];
+
+    snprintf(url, sizeof(url), form, host, port);
+    if (file_read(s->pki.ca_cert, &ca, st) < 0 || file_read(s->pki.admin_cert, &cert, st) < 0 ||
+        file_read(s->pki.admin_key, &key, st) < 0)
+        return -1;
+    *ret_path = path;
+    return kubeconfig_write(path, url, buffer_text(&ca), buffer_text(&cert), buffer_text(&key), st);
+}
+
+/* --- floors ------------------------------------------------------------------------------------------------------------------ */
+
+static int open_storage(struct server *s, struct status *st)
+{
+    const char *path = arena_printf(s->arena, "%s/keelson.db", s->settings->data_dir);
+    struct storage_options opt = {.timers = s->timers, .history_ms = s->settings->watch_history / 1000000};
+
+    if (folder_make(s->settings->data_dir, st) < 0)
+        return status_wrap(st, "--data-dir");
+    if (sqlite_open(path, &opt.backend, st) < 0)
+        return -1;
+    opt.types = registry_storage_types(runtime_config_serves, s->runtime_config, &opt.n_types);
+    return storage_start(&opt, &s->storage, st);
+}
+
+static int start_registry(struct server *s, struct status *st)
+{
+    const struct registry_options opt = {
+        .storage = s->storage, .is_served = runtime_config_serves, .ctx = s->runtime_config};
+    return registry_start(&opt, &s->registry, st);
+}
+
+static int check_ending(void *ctx, struct status *st)
+{
+    struct lifecycle *l = ctx;
+    return atomic_load(&l->is_ending) ? status_set(st, STATUS_SERVICE_UNAVAILABLE, "process is shutting down") : 0;
+}
+
+static int start_endpoints(struct server *s, struct status *st)
+{
+    struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, n_hooks + 1);
+    size_t n = 0;
+
+    for (; n < n_hooks; n++)
+        checks[n] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[n].name), HEALTH_ALL, NULL, NULL};
+    checks[n++] = (struct health_check){"shutdown", HEALTH_READYZ, check_ending, &s->lifecycle};
+    const struct endpoints_options opt = {
+        .registry = s->registry,
+        .workers = s->workers,
+        .timers = s->timers,
+        .min_request_timeout_s = (unsigned)s->settings->min_request_timeout,
+        .health_checks = checks,
+        .n_health_checks = n,
+        .server_address = arena_printf(s->arena, "%s:%u", s->advertise_address, (unsigned)s->settings->secure_port),
+    };
+    return endpoints_start(&opt, &s->wiring.endpoints, st);
+}
+
+static bool allows_always(const struct settings *set)
+{
+    for (size_t i = 0; i < set->authorization_mode.n; i++)
+        if (text_is(set->authorization_mode.p[i], "AlwaysAllow"))
+            return true;
+    return false;
+}
+
+static int start_authentication(struct server *s, struct status *st)
+{
+    /* Where everybody may do everything, those without a name may only ask how the server is. */
+    static const char *const public_paths[] = {"/healthz", "/livez", "/readyz", "/version", "/version/", NULL};
+    const struct settings *set = s->settings;
+    struct authn_method *methods[2];
+    const char *ca = set->client_ca_file ? set->client_ca_file : s->has_pki ? s->pki.ca_cert : NULL;
+    struct authn_options opt = {.methods = methods, .allow_anonymous = set->anonymous_auth};
+
+    if (ca && authn_x509_new(ca, &methods[opt.n_methods++], st) < 0)
+        return status_wrap(st, "--client-ca-file");
+    if (set->token_auth_file && authn_token_file_new(set->token_auth_file, &methods[opt.n_methods], st) < 0) {
+        if (opt.n_methods)
+            methods[0]->free(methods[0]);
+        return status_wrap(st, "--token-auth-file");
+    }
+    opt.n_methods += set->token_auth_file != NULL;
+    if (allows_always(set))
+        opt.anonymous_paths = public_paths;
+    s->wiring.authn = authenticator_new(&opt);
+    return 0;
+}
+
+static int start_authorization(struct server *s, struct status *st)
+{
+    const struct string_list *names = &s->settings->authorization_mode;
+    struct authz_mode **modes = ARENA_ARRAY(s->arena, struct authz_mode *, names->n + 1);
+    size_t n = 0;
+
+    for (; n < names->n; n++) {
+        if (authz_mode_new(names->p[n], &modes[n], st) == 0)
+            continue;
+        while (n-- > 0)
+            modes[n]->free(modes[n]);
+        return -1;
+    }
+    s->wiring.authz = authorizer_new(modes, n);
+    return 0;
+}
+
+static int start_listener(struct server *s, struct status *st)
+{
+    const struct settings *set = s->settings;
+    struct buffer cert = BUFFER_IN(s->arena), key = BUFFER_IN(s->arena), ca = BUFFER_IN(s->arena);
+    const char *cert_file = s->has_pki ? s->pki.serving_cert : set->tls_cert_file;
+    const char *key_file = s->has_pki ? s->pki.serving_key : set->tls_private_key_file;
+    const char *ca_file = set->client_ca_file ? set->client_ca_file : s->pki.ca_cert;
+
+    if (!cert_file || !key_file)
+        return status_set(st, STATUS_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file go together");
+    if (file_read(cert_file, &cert, st) < 0 || file_read(key_file, &key, st) < 0 ||
+        (ca_file && file_read(ca_file, &ca, st) < 0))
+        return -1;
+    if (set->secure_port < 0 || set->secure_port > 65535)
+        return status_set(st, STATUS_BAD_REQUEST, "--secure-port %lld must be between 0 and 65535",
+                          (long long)set->secure_port);
+    const struct tls_config tls = {.cert_pem = buffer_text(&cert),
+                                   .key_pem = buffer_text(&key),
+                                   .min_version = set->tls_min_version,
+                                   .cipher_suites = set->tls_cipher_suites.p,
+                                   .n_cipher_suites = set->tls_cipher_suites.n,
+                                   .ask_client_cert = ca_file != NULL,
+                                   .client_ca_pem = buffer_text(&ca)};
+    const struct listener_options opt = {.bind_address = set->bind_address ? set->bind_address : "0.0.0.0",
+                                         .port = (uint16_t)set->secure_port,
+                                         .tls = &tls,
+                                         .n_threads = (unsigned)set->serving_threads,
+                                         .workers = s->workers,
+                                         .filters = chain,
+                                         .wiring = &s->wiring,
+                                         .write_status = endpoints_write_status};
+    return listener_start(&opt, &s->listener, st);
+}
+
+static int run_hooks(struct server *s, struct status *st)
+{
+    const struct hook_context ctx = {.registry = s->registry,
+                                     .advertise_address = s->advertise_address,
+                                     .service_ip = s->service_ip,
+                                     .secure_port = (uint16_t)s->settings->secure_port};
+    for (size_t i = 0; i < n_hooks; i++)
+        if (hooks[i].run(&ctx, st) < 0)
+            return status_wrap(st, "%s", hooks[i].name);
+    return 0;
+}
+
+static int start(struct server *s, struct status *st)
+{
+    s->workers = workers_start(16, "worker");
+    s->timers = timers_start();
+    s->wiring.lifecycle = &s->lifecycle;
+    if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
+        runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
+        open_storage(s, st) < 0 || start_registry(s, st) < 0 || start_endpoints(s, st) < 0 ||
+        start_authentication(s, st) < 0 || start_authorization(s, st) < 0 || run_hooks(s, st) < 0)
+        return -1;
+    return start_listener(s, st);
+}
+
+/* Accepts a half-built server. */
+static void stop(struct server *s)
+{
+    if (s->listener)
+        listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);
+    endpoints_stop(s->wiring.endpoints);
+    authenticator_free(s->wiring.authn);
+    authorizer_free(s->wiring.authz);
+    if (s->registry)
+        registry_stop(s->registry);
+    if (s->storage)
+        storage_stop(s->storage);
+    timers_stop(s->timers);
+    workers_stop(s->workers);
+}
+
+/* --- the process's life --------------------------------------------------------------------------------------------------- */
+
+/* Blocks the signals that end the process, in this thread and all to come; gives a descriptor to wait for them. */
+static int catch_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* True: a signal came before the time was over (-1: for ever). */
+static bool wait_for_signal(int fd, int timeout_ms)
+{
+    struct signalfd_siginfo info;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, timeout_ms) > 0 && read(fd, &info, sizeof(info)) == sizeof(info);
+}
+
+static void announce(struct server *s)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    uint16_t port = listener_port(s->listener);
+    const char *path = NULL;
+
+    log_info("Serving", LOG_STR("address", s->settings->bind_address), LOG_U64("port", port));
+    if (s->has_pki && write_kubeconfig(s, port, &path, &st) < 0)
+        log_error("The administrator's kubeconfig was not written", LOG_STR("err", st.message));
+    else if (path && isatty(STDOUT_FILENO))
+        printf("\nkeelson is ready. In another shell:\n\n    export KUBECONFIG=%s\n    kubectl get namespaces\n\n",
+               realpath(path, NULL));
+    else if (path)
+        printf("export KUBECONFIG=%s\n", path);
+    fflush(stdout);
+    sd_notify(0, "READY=1");
+}
+
+static void drain(struct server *s, int signals)
+{
+    log_info("Shutting down", LOG_I64("delayMs", s->settings->shutdown_delay_duration / 1000000));
+    sd_notify(0, "STOPPING=1");
+    atomic_store(&s->lifecycle.is_ending, true);
+    if (s->settings->shutdown_delay_duration &&
+        wait_for_signal(signals, (int)(s->settings->shutdown_delay_duration / 1000000)))
+        _exit(1);
+    listener_quiesce(s->listener);
+    endpoints_end_watches(s->wiring.endpoints);
+}
+
+int server_run(const struct settings *settings)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    CLEANUP(arena_freep) struct arena *arena = arena_new();
+    struct server s = {.settings = settings, .arena = arena};
+    int signals = catch_signals();
+
+    log_set_verbosity((int)settings->v);
+    if (settings->vmodule)
+        log_set_vmodule(settings->vmodule);
+    if (start(&s, &st) < 0) {
+        fprintf(stderr, "keelson: %s\n", st.message);
+        stop(&s);
+        return 1;
+    }
+    announce(&s);
+    wait_for_signal(signals, -1);
+    drain(&s, signals);
+    stop(&s);
+    log_info("Stopped");
+    close(signals);
+    return 0;
+}
