@@ -27,7 +27,7 @@ static struct text stage_of(struct text version)
 static bool is_known(const struct rule *r)
 {
     for (size_t i = 0; i < n_schema_resources; i++) {
-        const struct resource_type *t = schema_resources[i];
+        const struct resource_type *t = &schema_resources[i];
         if (text_eq(t->group, r->group) && text_eq(t->version, r->version) &&
             (r->rank == RANK_VERSION || text_eq(t->name, r->resource)))
             return true;
