@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of http share: the exchange (a request with its place in the chain), the connection, the hooks between
+ * chain, stream and listener. */
+#pragma once
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/containers.h"
+#include "base/workers.h"
+#include "http/chain.h"
+#include "http/listener.h"
+#include "http/request.h"
+#include "http/stream.h"
+
+/* --- request.c --- */
+
+/* %XX decoded, and + too if so; a bad escape keeps its text. raw itself when there is nothing to decode. */
+struct text url_decode(struct arena *a, struct text raw, bool plus_is_space);
+void response_clear_body(struct response *rsp);
+
+/* --- chain.c: one request and where it stands ---
+ *
+ *   READING --body is there--> RUNNING --enter parks--> PARKED --request_resume--> RUNNING
+ *                                 |  \--request_resume before enter has returned--> RESUMED --> RUNNING
+ *                                 \--a response is set--> DONE --handed to libmicrohttpd--> SENDING
+ *
+ * libmicrohttpd's connection is suspended from the first park or block on until DONE. While it is, whoever runs the
+ * chain owns the exchange; otherwise the event loop does. */
+enum phase { PHASE_READING, PHASE_RUNNING, PHASE_PARKED, PHASE_RESUMED, PHASE_DONE, PHASE_SENDING };
+
+struct exchange {
+    struct request r;
+    struct work work; /* queued on the workers */
+    _Atomic(enum phase) phase;
+    enum flow resumed_with; /* by whom resumes, before phase says so */
+    bool is_suspended;
+    bool on_worker;
+    bool is_corked;         /* the TLS session collects header and body for one record */
+    bool counts_as_long_running;
+    struct connection *connection;
+    struct listener *listener;
+    struct MHD_Connection *mhd;
+    struct buffer body;
+    uint64_t body_bytes; /* that came, kept or not */
+};
+
+/* Runs the chain from its first filter; on the event loop. */
+void chain_start(struct exchange *ex);
+/* The response has ended or the connection is lost: runs leave for all that was entered. */
+void chain_end(struct exchange *ex);
+
+/* --- listener.c --- */
+
+struct listener {
+    struct listener_options opt; /* defaults filled in; constant */
+    struct MHD_Daemon *daemon;
+    struct connections *connections;
+    int listen_fd;
+    uint16_t port;
+    bool is_quiesced_once;        /* by quiesce and stop, which one thread calls */
+    atomic_bool is_quiesced;      /* keep-alive ends */
+    atomic_bool is_stopping;      /* no chain starts any more */
+    atomic_uint n_exchanges;      /* chains started and not ended, long-running ones included */
+    atomic_uint n_long_running;
+    pthread_mutex_t tls_mu;       /* a leaf */
+    struct tls_context *tls;      /* tls_mu: for connections to come; NULL: plain HTTP */
+};
+
+/* Called by the chain. */
+void exchange_suspend(struct exchange *ex); /* event loop only */
+/* The response is set. may_work: on a worker, where compressing may take its time. Any thread; ex may be gone when it
+ * returns. */
+void exchange_done(struct exchange *ex, bool may_work);
+void exchange_to_worker(struct exchange *ex, void (*run)(struct work *));
+
+/* --- respond.c: a response as libmicrohttpd sends it --- */
+
+enum MHD_Result exchange_respond(struct exchange *ex); /* event loop */
+bool exchange_wants_gzip(const struct exchange *ex);   /* of BODY_BYTES: for a worker */
+void exchange_gzip(struct exchange *ex);
+void exchange_uncork(struct exchange *ex); /* sends what the TLS session has collected */
+
+/* --- stream.c --- */
+
+/* The connection's side; event loop only. */
+void stream_attach(struct stream *s, struct MHD_Connection *mhd, int fd);
+ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
+void stream_detach(struct stream *s); /* once; runs closed */
+
+/* --- connection.c: every open connection, and one thread that watches them ---
+ * Two things libmicrohttpd does not see: that the peer of a suspended connection has hung up, and that a peer trickles
+ * its header. */
+struct connections;
+struct connection {
+    struct list link;         /* mu of connections */
+    struct connections *home;
+    struct exchange *exchange; /* the request that is being read or answered; event loop only */
+    struct stream *stream;    /* mu of connections: the answer that runs, with a reference */
+    int fd;
+    atomic_llong read_deadline_ms; /* the request's header must be whole by then; 0: no such limit now */
+    bool has_certs;           /* certs were looked up */
+    const struct text *certs; /* DER, leaf first; in one malloc */
+    size_t n_certs;
+    struct tls_context *tls; /* one reference, or NULL */
+    void *tls_session;
+    bool was_used; /* a request was answered on it before */
+    char peer[64];
+};
+
+struct connections *connections_start(int64_t check_every_ms);
+void connections_stop(struct connections *cs); /* all connections must be gone */
+void connections_add(struct connections *cs, struct connection *c);
+void connections_remove(struct connection *c);
+void connection_set_stream(struct connection *c, struct stream *s); /* takes a reference of its own; NULL: it ended */
+/* Aborts all streams; cuts every connection too if so. */
+void connections_abort(struct connections *cs, bool cut_all);
+
+/* --- tls.c --- */
+
+struct tls_context;
+struct tls_context *tls_context_new(const struct tls_config *c, struct status *st);
+struct tls_context *tls_context_ref(struct tls_context *t);
+void tls_context_unref(struct tls_context *t);
+/* Makes a fresh GnuTLS session use this context. False: GnuTLS refused. */
+bool tls_context_apply(const struct tls_context *t, void *session);
