@@ -25,12 +25,12 @@ enum type_kind {
     TYPE_DURATION,
     TYPE_RAW_EXTENSION,
     TYPE_FIELDS_V1,
-    TYPE_VERBS,
     TYPE_UNKNOWN,
-    TYPE_ANY,
+    TYPE_ANY, /* any JSON value; objects are written by sorted key */
     /* made of others */
     TYPE_STRUCT, /* schema */
     TYPE_LIST,   /* elem */
+    TYPE_WRAPPED_LIST, /* a list of strings that is a message of its own in protobuf, items = 1 */
     TYPE_MAP,    /* elem; keys are strings */
 };
 
@@ -38,10 +38,17 @@ struct schema_type {
     uint8_t kind; /* enum type_kind */
     bool is_pointer;
     const struct schema *schema;    /* of a struct */
-    const struct schema_type *elem; /* of a list or a map */
+    const struct schema_type *elem; /* of a list or a map, wrapped lists too */
 };
 
 enum merge_kind { MERGE_DEFAULT, MERGE_ATOMIC, MERGE_SET, MERGE_MAP, MERGE_GRANULAR };
+
+/* What a struct type looks like in JSON. */
+enum json_form {
+    JSON_FORM_OBJECT,
+    JSON_FORM_VALUE,  /* any JSON value, the bytes of the one field in protobuf */
+    JSON_FORM_EITHER, /* the bare value of one of two fields, whichever it fits: form_fields, the one that wins first */
+};
 
 enum field_flag {
     FIELD_IS_REQUIRED = 1,  /* in OpenAPI */
@@ -55,45 +62,56 @@ enum field_flag {
 };
 
 struct schema_enum {
-    struct text name;
+    struct text name; /* "v1.Protocol", as decoding errors print it */
     const struct text *values;
     size_t n_values;
     bool is_closed; /* the set is checked */
 };
 
+/* What decoding needs comes first: it shares a cache line. */
 struct schema_field {
     struct text name; /* in JSON */
     struct schema_type type;
-    uint16_t number;        /* protobuf; 0: none */
-    uint16_t inline_number; /* of the embedded message that the field lies in, 0: the struct's own message */
-    uint8_t flags;          /* enum field_flag */
-    uint8_t merge;          /* enum merge_kind, as marked */
-    const struct text *merge_keys; /* list=map(...) */
+    uint8_t flags; /* enum field_flag */
+    uint8_t merge; /* enum merge_kind, as marked */
+    uint16_t number;     /* protobuf; 0: none */
+    uint8_t embedded[2]; /* numbers of the embedded messages that the field lies in, outermost first; 0: none */
     uint8_t n_merge_keys;
-    struct text patch_key;  /* patch merge key; empty: none */
-    struct text fallback;   /* a marker's default, as JSON; empty: none */
+    const struct text *merge_keys; /* list=map(...) */
+    struct text patch_key;         /* patch merge key; empty: none */
+    struct text fallback;          /* a marker's default, as JSON; empty: none */
     const struct schema_enum *enumeration, *key_enumeration;
-    struct text cast;       /* a named type that has no declared values */
-    struct text checks;     /* the items of the check line, for validation */
+    struct text cast;        /* "v1.ResourceList": the name of the type where it has one and no declared values */
+    struct text checks;      /* the items of the check line, for validation */
     struct text description; /* in our own words; may be empty */
 };
 
 /* A struct type. Fields of inlined structs stand among the others, in JSON's order. */
 struct schema {
-    struct text name;      /* "PodSpec" */
-    struct text full_name; /* "k8s.io/api/core/v1.PodSpec": Go's package and name, as type errors and OpenAPI use it */
-    struct text openapi_name; /* "io.k8s.api.core.v1.PodSpec" */
-    struct text go_name;   /* "v1.PodSpec", as decoding errors print it */
+    struct text name; /* "PodSpec" */
     const struct schema_field *fields;
     uint16_t n_fields;
-    const uint8_t *slots; /* perfect hash of JSON names: see schema_field_of */
-    uint16_t n_slots;
+    uint16_t n_slots;      /* a power of two, at least twice n_fields */
     uint32_t seed;
-    uint8_t merge; /* struct=atomic or granular */
-    struct text json_form; /* json= of types that are no object in JSON */
+    const uint16_t *slots; /* open hash table of names: 1 + index, 0: free; see schema_field_of */
+    /* Indexes of the fields that JSON always has (FIELD_KEEP_EMPTY, FIELD_KEEP_STRUCT). */
+    const uint16_t *kept;
+    uint16_t n_kept;
+    uint16_t n_by_number;
+    const uint16_t *by_number; /* indexes in protobuf's order; an embedded message's fields stand at its number */
+    uint8_t form;              /* enum json_form */
+    uint8_t merge;             /* struct=atomic or granular, for all fields of the type */
+    uint16_t form_fields[2];   /* JSON_FORM_EITHER: indexes */
+    struct text full_name;     /* "io.k8s.api.core.v1.PodSpec": as OpenAPI names it */
+    struct text go_name;       /* "v1.PodSpec": as decoding errors print it */
     struct text description;
-    const struct schema_field *const *by_number; /* in protobuf order, inlined structs' fields by their message */
 };
+/* Built-in types by full name, e.g. the one of ObjectMeta; NULL: none. */
+const struct schema *schema_find(struct text full_name);
+extern const struct schema *const schema_all[]; /* sorted by full name */
+extern const size_t n_schema_all;
+/* Fills slots, kept and by_number of a type made at run time, from its fields. */
+void schema_index(struct arena *a, struct schema *s);
 /* The field of this JSON name, or NULL. Exact match: case matters. */
 const struct schema_field *schema_field_of(const struct schema *s, struct text name);
 
@@ -111,10 +129,13 @@ struct schema_kind {
     struct text api_version; /* "apps/v1" */
     const struct schema *schema;
     const struct schema_kind *storage; /* the version that is stored; itself mostly */
-    uint8_t introduced_minor, deprecated_minor, removed_minor; /* 0: never */
-    struct text replacement; /* "apps/v1, kind=Deployment"-like, for deprecation warnings; may be empty */
+    uint8_t introduced_minor, deprecated_minor, removed_minor; /* of 1.x; 0: never */
+    struct text replacement; /* "apps/v1 Deployment", as deprecation warnings name it; may be empty */
 };
-const struct schema_kind *schema_kind_find(struct gvk k); /* NULL: unknown */
+extern const struct schema_kind schema_kinds[]; /* sorted by group, version, kind */
+extern const size_t n_schema_kinds;
+/* NULL: unknown. Kinds of every group-version (DeleteOptions, WatchEvent) are found in any, with their own gvk "*". */
+const struct schema_kind *schema_kind_find(struct gvk k);
 const struct schema_kind *schema_kind_of(struct text api_version, struct text kind);
 
 enum verb_bit {
@@ -133,6 +154,13 @@ enum verb_bit {
 struct resource_column {
     struct text name, type, format, description, path;
     int priority;
+};
+
+/* A field selector. Names of a version that is not the stored one may differ, paths do not: they lie in the stored version.
+ * A path that begins with "@" is the name of a function. */
+struct resource_selectable {
+    struct text name, path;
+    uint8_t index; /* of the stored version's first selectable of the same path */
 };
 
 struct resource_sub {
@@ -154,7 +182,8 @@ struct resource_type {
     uint8_t n_short_names, n_categories;
     const struct resource_sub *subs;
     uint8_t n_subs;
-    const struct text *selectable; /* field selector names besides metadata.name and metadata.namespace, as paths */
+    /* Besides metadata.name and, but for cluster-scoped resources with selectables of their own, metadata.namespace. */
+    const struct resource_selectable *selectable;
     uint8_t n_selectable;
     const struct resource_column *columns;
     uint8_t n_columns;
@@ -163,9 +192,19 @@ struct resource_type {
     const struct resource_type *storage; /* the version that holds the stored objects; itself mostly */
 };
 /* All of them, by group in kube-apiserver's order of groups, by version (preferred first), then by name. */
-extern const struct resource_type *const schema_resources[];
+extern const struct resource_type schema_resources[];
 extern const size_t n_schema_resources;
 const struct resource_type *schema_resource_find(struct text group, struct text version, struct text name);
+
+/* A served group-version, in the same order. The priorities are those of kube-apiserver's own APIServices. */
+struct schema_version {
+    struct text group, version;
+    uint16_t group_priority, version_priority;
+    const struct resource_type *resources; /* sorted by name */
+    uint16_t n_resources;
+};
+extern const struct schema_version schema_versions[];
+extern const size_t n_schema_versions;
 
 /* --- walks ---------------------------------------------------------------------------------------------------------- */
 
@@ -175,18 +214,24 @@ struct decode_notes {
     struct text_list duplicates; /* paths; see struct json_options */
 };
 
+/* The canonical tree of an object is what upstream's encoder writes of it: members in the schema's order, maps by sorted key, each
+ * member with its field's index, no member that JSON leaves out, each that JSON always has (resources: {}, null for a list that is
+ * not there). Equal objects have equal trees. Raw values (RawExtension, FieldsV1, JSON) stay as they were read. */
+
 /* Turns a tree as read into the canonical tree of the type, in place: unknown members are dropped (and noted), nulls that mean
- * "absent" go, quantities, times and numbers take their canonical form, members stand in the schema's order and carry
- * their field's index. BAD_REQUEST with upstream's words for a wrong type ("json: cannot unmarshal string into Go struct
- * field PodSpec.spec.containers of type []v1.Container"). notes may be NULL. */
+ * "absent" go, quantities, times and numbers take their canonical form. BAD_REQUEST with upstream's words for a wrong type ("json:
+ * cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container"). notes may be NULL. */
 int schema_decode(struct arena *a, const struct schema *s, struct value *v, struct decode_notes *notes,
                   struct status *st);
 /* Fills in marker defaults. The tree is canonical and stays so. */
 void schema_default(struct arena *a, const struct schema *s, struct value *v);
-/* JSON of a canonical tree, upstream's order and rules of absence. With ret_rv_offset (may be NULL) the
- * resourceVersion of the top-level metadata is left out, and the offset is where `"resourceVersion":"N",` goes. */
+/* JSON of a canonical tree. Members that were put in by hand are found by name and need not be in order, but schema_arrange makes
+ * it cheap again. With ret_rv_offset (may be NULL) the resourceVersion of the top-level metadata is left out, and the offset is
+ * where `"resourceVersion":"N",` goes; SIZE_MAX, and nothing left out, if nothing follows there (an object without
+ * creationTimestamp: never a stored one). */
 void schema_encode(struct buffer *b, const struct schema *s, const struct value *v, size_t *ret_rv_offset);
-/* Adds or moves nothing, but sorts members that were put in by hand into the schema's order, all the way down. */
+/* Makes a tree canonical again that was changed by hand, all the way down: order, indexes, what JSON leaves out or always has. Values are
+ * trusted to be of the right kind. */
 void schema_arrange(struct arena *a, const struct schema *s, struct value *v);
 
 /* The message of a canonical tree, without envelope. */
