@@ -41,3 +41,8 @@ size_t json_unquote(const char *p, size_t n, char *out);
 /* Adds the paths of the keys whose opening quotes lie at these ascending offsets of in, which is valid JSON. */
 void json_key_paths(struct arena *a, struct text in, const uint32_t *offsets, unsigned n_offsets,
                     struct text_list *ret);
+
+/* The fewest decimal digits that read back as d (as a 32-bit float if is_float32), without trailing zeros, and the
+ * exponent of the first of them. d is finite; its sign is left aside. digits holds JSON_DIGITS_MAX. */
+#define JSON_DIGITS_MAX 20
+int json_float_digits(double d, bool is_float32, char *digits, int *ret_exponent);

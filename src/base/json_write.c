@@ -220,29 +220,32 @@ static inline char *put_int(char *w, int64_t value)
     return put(w, p, (size_t)(digits + sizeof(digits) - p));
 }
 
-/* The fewest digits that read back as d, as "d.ddde±XX" in out. 17 always do; 15 suffice for whatever was written with
- * 15 or fewer, except where doubles lie far apart. */
-static void shortest(double d, char *out, size_t size)
+static bool reads_back(const char *text, double d, bool is_float32)
 {
-    int precision = fabs(d) < 0x1p-1022 ? 0 : 14;
-
-    for (; precision <= 16; precision++) {
-        snprintf(out, size, "%.*e", precision, d);
-        if (strtod(out, NULL) == d)
-            return;
-    }
+    return is_float32 ? strtof(text, NULL) == (float)d : strtod(text, NULL) == d;
 }
 
-/* Splits shortest's form into digits without trailing zeros and a decimal exponent. */
-static int split_digits(const char *text, char *digits, int *ret_exponent)
+/* 9 or 17 digits always suffice. One digit less than that may suffice though the nearest such decimal does not: below a
+ * power of two the floats lie closer, so the next decimal upwards can be the one. */
+int json_float_digits(double d, bool is_float32, char *digits, int *ret_exponent)
 {
-    int n = 0;
+    char text[40];
+    int n_max = is_float32 ? 9 : 17, n = 0, n_digits = 1;
 
-    for (; *text && *text != 'e'; text++) {
-        if (*text != '.' && *text != '-')
-            digits[n++] = *text;
+    d = fabs(d);
+    for (; n_digits <= n_max; n_digits++) {
+        snprintf(text, sizeof(text), "%.*e", n_digits - 1, d);
+        if (reads_back(text, d, is_float32))
+            break;
+        char *last = &text[n_digits == 1 ? 0 : n_digits];
+        if (*last < '9' && ++*last && reads_back(text, d, is_float32))
+            break;
     }
-    *ret_exponent = atoi(text + 1);
+    for (const char *p = text; *p != 'e'; p++) {
+        if (*p != '.')
+            digits[n++] = *p;
+    }
+    *ret_exponent = atoi(strchr(text, 'e') + 1);
     while (n > 1 && digits[n - 1] == '0')
         n--;
     return n;
@@ -251,7 +254,7 @@ static int split_digits(const char *text, char *digits, int *ret_exponent)
 /* At most 32 bytes. */
 static char *put_float(char *w, double d)
 {
-    char text[40], digits[24];
+    char digits[JSON_DIGITS_MAX];
     int exponent, n;
 
     if (!isfinite(d)) /* Go refuses them; no reader makes them */
@@ -264,8 +267,7 @@ static char *put_float(char *w, double d)
     }
     if (fabs(d) < 0x1p53 && trunc(d) == d)
         return put_int(w, (int64_t)fabs(d));
-    shortest(d, text, sizeof(text));
-    n = split_digits(text, digits, &exponent);
+    n = json_float_digits(d, false, digits, &exponent);
     if (exponent < -6 || exponent >= 21) {
         *w++ = digits[0];
         if (n > 1) {
