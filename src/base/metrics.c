@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -40,6 +41,7 @@ static size_t n_labels(const struct metric_family *f)
 
 void metrics_register(struct metric_family *f)
 {
+    bool has_labels = f->labels[0] != NULL;
     pthread_mutex_lock(&mu);
     struct metric_family **at = &families;
     while (*at && strcmp((*at)->name, f->name) < 0)
@@ -49,8 +51,8 @@ void metrics_register(struct metric_family *f)
         *at = f;
     }
     pthread_mutex_unlock(&mu);
-    if (!f->labels[0])
-        metric_cell_of(f, NULL);
+    if (!has_labels)
+        metric_cell(f);
 }
 
 /* --- cells --- */
@@ -127,7 +129,7 @@ struct metric_cell *metric_cell_of(struct metric_family *f, const struct text *v
 
 struct metric_cell *metric_cell(struct metric_family *f, ...)
 {
-    struct text values[METRIC_LABELS_MAX];
+    struct text values[METRIC_LABELS_MAX] = {0};
     size_t n = n_labels(f);
     va_list args;
     va_start(args, f);
