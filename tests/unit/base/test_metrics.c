@@ -102,7 +102,7 @@ END_TEST
 
 static void *count(void *arg)
 {
-    char code[8];
+    char code[16];
     for (int i = 0; i < 20000; i++) {
         snprintf(code, sizeof(code), "%d", i % 50);
         metric_add(metric_cell(&requests, "GET", code), 1);
@@ -114,7 +114,7 @@ static void *count(void *arg)
 START_TEST(no_update_is_lost)
 {
     pthread_t t[4];
-    char code[8];
+    char code[16];
     register_all();
     for (int i = 0; i < 4; i++)
         ck_assert_int_eq(pthread_create(&t[i], NULL, count, NULL), 0);

@@ -2,6 +2,7 @@
 /* The tree against a sorted array: random puts and removals while many snapshots are held and compared later. */
 #include "base/tree.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,12 +10,12 @@
 #include "unit.h"
 
 struct item {
-    int refs;
+    atomic_int refs;
     int version;
     char key[24];
 };
 
-static int n_items, n_extras; /* alive */
+static atomic_int n_items, n_extras; /* alive */
 
 static struct item *item_new(int number, int version)
 {
@@ -39,8 +40,9 @@ static void item_ref(void *item)
 static void item_unref(void *item)
 {
     struct item *i = item;
-    ck_assert_int_gt(i->refs, 0);
-    if (--i->refs == 0) {
+    int before = atomic_fetch_sub(&i->refs, 1);
+    ck_assert_int_gt(before, 0);
+    if (before == 1) {
         memset(i, 0xee, sizeof(*i));
         free(i);
         n_items--;
@@ -75,7 +77,7 @@ static void assert_same(const struct tree *t, const struct model *m)
         if (!m->version[i])
             continue;
         struct item *made = item_new(i, m->version[i]);
-        sorted[n++] = *made;
+        memcpy(&sorted[n++], made, sizeof(*made));
         item_unref(made);
     }
     qsort(sorted, n, sizeof(*sorted), by_key);
@@ -248,5 +250,68 @@ START_TEST(seek_between_and_behind_the_keys)
 }
 END_TEST
 
+/* One writer publishes a snapshot after each change; readers walk what they got while it goes on. */
+static pthread_mutex_t published_mu = PTHREAD_MUTEX_INITIALIZER;
+static struct tree *published;
+static atomic_bool is_over;
+
+static void *read_snapshots(void *arg)
+{
+    while (!is_over) {
+        pthread_mutex_lock(&published_mu);
+        struct tree *t = tree_ref(published);
+        pthread_mutex_unlock(&published_mu);
+        struct tree_iter it;
+        struct tree_leaf leaf;
+        size_t n = 0;
+        long sum = 0;
+        tree_iter_init(&it, &ops, t);
+        for (struct item *i; (i = tree_iter_next(&it)); n++)
+            sum += i->version;
+        ck_assert_uint_eq(n, tree_count(t));
+        ck_assert_int_ge(sum, (long)n);
+        tree_iter_init(&it, &ops, t);
+        while (tree_iter_next_leaf(&it, &leaf)) {
+            void *expected = NULL, *extra = xmalloc(1);
+            if (atomic_compare_exchange_strong(leaf.extra, &expected, extra))
+                n_extras++;
+            else
+                free(extra);
+        }
+        tree_unref(&ops, t);
+    }
+    return NULL;
+}
+
+START_TEST(readers_of_snapshots_are_left_in_peace)
+{
+    static struct model m;
+    pthread_t readers[3];
+    struct tree *t = NULL;
+    for (int i = 0; i < 500; i++)
+        t = change(t, &m, i, 1);
+    published = tree_ref(t);
+    for (size_t i = 0; i < N_ELEMENTS(readers); i++)
+        ck_assert_int_eq(pthread_create(&readers[i], NULL, read_snapshots, NULL), 0);
+    for (int i = 0; i < 5000; i++) {
+        t = change(t, &m, i * 7919 % N_NUMBERS, i % 3 ? i + 1 : 0);
+        pthread_mutex_lock(&published_mu);
+        struct tree *old = published;
+        published = tree_ref(t);
+        pthread_mutex_unlock(&published_mu);
+        tree_unref(&ops, old);
+    }
+    is_over = true;
+    for (size_t i = 0; i < N_ELEMENTS(readers); i++)
+        pthread_join(readers[i], NULL);
+    tree_unref(&ops, published);
+    assert_same(t, &m);
+    tree_unref(&ops, t);
+    ck_assert_int_eq(n_items, 0);
+    ck_assert_int_eq(n_extras, 0);
+}
+END_TEST
+
 UNIT_MAIN("base/tree", equals_a_sorted_array_and_snapshots_stay, grows_and_shrinks_in_order,
-          unshared_nodes_are_changed_in_place, the_empty_tree, seek_between_and_behind_the_keys)
+          unshared_nodes_are_changed_in_place, the_empty_tree, seek_between_and_behind_the_keys,
+          readers_of_snapshots_are_left_in_peace)
