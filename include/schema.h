@@ -234,12 +234,18 @@ void schema_encode(struct buffer *b, const struct schema *s, const struct value 
  * trusted to be of the right kind. */
 void schema_arrange(struct arena *a, const struct schema *s, struct value *v);
 
-/* The message of a canonical tree, without envelope. */
+/* The message of a canonical tree, without envelope. Type meta is in the envelope only. */
 void schema_protobuf_encode(struct buffer *b, const struct schema *s, const struct value *v);
-/* Gives a canonical tree. Unknown numbers are skipped; BAD_REQUEST for anything that is no such message. */
+/* Gives a canonical tree without apiVersion and kind; its strings point into the message. Unknown numbers are skipped; BAD_REQUEST
+ * for anything that is no such message. */
 int schema_protobuf_decode(struct arena *a, const struct schema *s, struct text message, struct value *ret,
                            struct status *st);
-/* The k8s\0 envelope around a message. */
+/* The same with the k8s\0 envelope: apiVersion and kind are the tree's. Reading does not check that they are those of s: protobuf_open
+ * says what lies in an envelope. */
+void schema_protobuf_write(struct buffer *b, const struct schema *s, const struct value *v);
+int schema_protobuf_read(struct arena *a, const struct schema *s, struct text in, struct value *ret,
+                         struct status *st);
+/* The envelope around a message. */
 void protobuf_envelope(struct buffer *b, struct text api_version, struct text kind, struct text message);
 int protobuf_open(struct text in, struct text *ret_api_version, struct text *ret_kind, struct text *ret_message,
                   struct status *st);

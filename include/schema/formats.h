@@ -67,8 +67,7 @@ static inline const char *format_path_segment(struct text t)
     return format_problem(FORMAT_PATH_SEGMENT, t);
 }
 
-/* --- addresses
- * ------------------------------------------------------------------------------------------------------ */
+/* --- addresses --------------------------------------------------------------------------------------- */
 
 struct format_ip {
     bool is_v4;

@@ -197,9 +197,7 @@ struct text format_ip_text(struct arena *a, const struct format_ip *ip)
     return buffer_text(&b);
 }
 
-/* --- checks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- checks ------------------------------------------------------------------------------------------ */
 
 const char *format_ip_legacy(struct text t, bool is_strict)
 {

@@ -44,9 +44,7 @@ static int too_short(struct reader *r)
     return fail(r, "unexpected EOF");
 }
 
-/* --- wire
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- wire -------------------------------------------------------------------------------------------- */
 
 static int get_varint_slow(struct reader *r, struct message *m, uint64_t *ret)
 {
@@ -161,8 +159,7 @@ static int expect_wire(struct reader *r, struct tag tag, enum wire_type wire, st
                       TEXT_ARG(field));
 }
 
-/* --- scalars and specials
- * ------------------------------------------------------------------------------------------- */
+/* --- scalars and specials ---------------------------------------------------------------------------- */
 
 static int get_string(struct reader *r, struct text bytes, struct value *ret)
 {
@@ -293,9 +290,7 @@ static int get_float(struct reader *r, struct message *m, struct value *ret)
     return 0;
 }
 
-/* --- types
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- types ------------------------------------------------------------------------------------------- */
 
 static int get_struct(struct reader *r, const struct schema *s, struct text bytes, struct value *ret);
 
@@ -456,9 +451,7 @@ static int get_map_entry(struct reader *r, const struct schema_field *f, struct 
     return 0;
 }
 
-/* --- fields
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- fields ------------------------------------------------------------------------------------------ */
 
 static int get_packed(struct reader *r, const struct schema_type *elem, struct text bytes, struct value *list)
 {
@@ -555,8 +548,7 @@ static int get_fields(struct reader *r, const struct schema *s, struct text byte
     return 0;
 }
 
-/* --- from slots to members
- * ------------------------------------------------------------------------------------------ */
+/* --- from slots to members --------------------------------------------------------------------------- */
 
 /* Stable, so that of two entries of the same key the later one is the last. */
 static int by_key(const void *a, const void *b)
@@ -667,8 +659,7 @@ static int get_struct(struct reader *r, const struct schema *s, struct text byte
     return rc;
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------------- */
+/* --- the contract ------------------------------------------------------------------------------------ */
 
 int schema_protobuf_decode(struct arena *a, const struct schema *s, struct text message, struct value *ret,
                            struct status *st)

@@ -94,8 +94,7 @@ static inline void close_message(struct writer *w, unsigned number, size_t n)
     put_tag(w, number, WIRE_BYTES);
 }
 
-/* --- scalars and specials
- * ------------------------------------------------------------------------------------------- */
+/* --- scalars and specials ---------------------------------------------------------------------------- */
 
 static void put_float(struct writer *w, unsigned number, const struct value *v)
 {
@@ -183,8 +182,7 @@ static void put_special(struct writer *w, enum type_kind kind, const struct valu
     }
 }
 
-/* --- structs, lists, maps
- * ------------------------------------------------------------------------------------------- */
+/* --- structs, lists, maps ---------------------------------------------------------------------------- */
 
 static void put_struct(struct writer *w, const struct schema *s, const struct value *v);
 
@@ -363,8 +361,7 @@ static void put_struct(struct writer *w, const struct schema *s, const struct va
     close_down_to(w, &open, 0);
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------------- */
+/* --- the contract ------------------------------------------------------------------------------------ */
 
 static void writer_finish(struct writer *w, struct buffer *b)
 {

@@ -37,8 +37,7 @@ static const struct suffix {
     {"u", SUFFIX_DECIMAL, -6},
 };
 
-/* --- numbers
- * -------------------------------------------------------------------------------------------------------- */
+/* --- numbers ----------------------------------------------------------------------------------------- */
 
 static bool amount_multiply_add(struct amount *x, uint32_t factor, uint32_t carry)
 {
@@ -234,8 +233,7 @@ static bool amount_add(struct amount *x, struct amount y)
     return true;
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------------------- */
 
 static const char wrong_format[] =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -384,8 +382,7 @@ static struct amount amount_or_zero(struct text t)
     return amount_read(t, &x) ? x : (struct amount){0};
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------------------- */
 
 static const char *suffix_text(enum suffix_kind kind, int64_t exponent)
 {
@@ -467,8 +464,7 @@ static int64_t amount_scaled(struct amount x, int64_t exponent)
     return x.is_negative ? -(int64_t)value : (int64_t)value;
 }
 
-/* --- the contract
- * --------------------------------------------------------------------------------------------------- */
+/* --- the contract ------------------------------------------------------------------------------------ */
 
 const char *quantity_problem(struct text t)
 {

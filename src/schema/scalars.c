@@ -5,9 +5,7 @@
 
 #include <stdbool.h>
 
-/* --- times
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- times ------------------------------------------------------------------------------------------- */
 
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
@@ -129,9 +127,7 @@ struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros)
     return (struct text){start, (size_t)(p - start)};
 }
 
-/* --- base64
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- base64 ------------------------------------------------------------------------------------------ */
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
