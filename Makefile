@@ -76,7 +76,7 @@ $(BUILD)/tools/schemac: $(wildcard src/schema/compiler/*.c src/schema/compiler/*
 $(BUILD)/gen/schema_tables.c: $(BUILD)/tools/schemac $(schema_files)
 	$(call say,SCHEMA,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(BUILD)/tools/schemac -o $@ $(schema_files)
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tools/schemac -o $@ $(schema_files)
 $(BUILD)/obj/gen/schema_tables.o: $(BUILD)/gen/schema_tables.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
