@@ -71,7 +71,8 @@ struct map {
 };
 void map_deinit(struct map *m);
 void *map_get(const struct map *m, struct text key); /* NULL when absent */
-void *map_put(struct map *m, struct text key, void *value); /* returns the value it replaces, or NULL */
+/* Returns the value it replaces, or NULL; the new key takes the place of the old one too. value is not NULL. */
+void *map_put(struct map *m, struct text key, void *value);
 void *map_remove(struct map *m, struct text key);
 /* Iteration in no order: size_t i = 0; struct map_slot *s; while ((s = map_next(m, &i))) ... No change meanwhile. */
 struct map_slot *map_next(const struct map *m, size_t *pos);
