@@ -220,19 +220,31 @@ static bool to_float(struct text t, struct yaml_scalar *ret)
     return isfinite(ret->d);
 }
 
-static bool to_number(struct text in, bool drop_underscores, struct yaml_scalar *ret)
+static bool has_lone_underscore(struct text t)
 {
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] == '_' && (i == 0 || i + 1 == t.n || !is_digit(t.p[i - 1]) || !is_digit(t.p[i + 1])))
+            return true;
+    }
+    return false;
+}
+
+/* What begins with a point is a float only, and may have underscores only between digits. */
+static bool to_number(struct text in, struct yaml_scalar *ret)
+{
+    bool is_float = *in.p == '.';
     char inline_copy[128];
     char *copy = in.n < sizeof(inline_copy) ? inline_copy : xmalloc(in.n + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < in.n; i++) {
-        if (in.p[i] != '_' || !drop_underscores)
+        if (in.p[i] != '_')
             copy[n++] = in.p[i];
     }
     copy[n] = '\0';
     struct text plain = {copy, n};
-    bool is_number = (drop_underscores && to_integer(plain, ret)) || to_float(plain, ret);
+    bool is_number =
+        is_float ? !has_lone_underscore(in) && to_float(plain, ret) : to_integer(plain, ret) || to_float(plain, ret);
     if (copy != inline_copy)
         free(copy);
     return is_number;
@@ -252,7 +264,7 @@ struct yaml_scalar yaml_resolve(struct text in)
         return ret;
     }
     bool may_be_number = is_digit(first) || first == '.' || first == '+' || first == '-';
-    if (!may_be_number || !to_number(in, first != '.', &ret))
+    if (!may_be_number || !to_number(in, &ret))
         ret = (struct yaml_scalar){.type = YAML_TYPE_STRING};
     return ret;
 }

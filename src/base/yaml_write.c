@@ -145,8 +145,16 @@ static bool is_base60(struct text t)
     return n_groups > 0 && i == t.n;
 }
 
+static const struct text unicode_breaks[] = {
+    {"\xc2\x85", 2}, {"\xe2\x80\xa8", 3}, {"\xe2\x80\xa9", 3}};
+
 static yaml_scalar_style_t string_style(struct text t)
 {
+    /* libyaml would take these for line breaks of a quoted scalar and indent behind them. */
+    for (size_t i = 0; i < N_ELEMENTS(unicode_breaks); i++) {
+        if (text_find_text(t, unicode_breaks[i]) >= 0)
+            return YAML_DOUBLE_QUOTED_SCALAR_STYLE;
+    }
     if (text_find(t, '\n') >= 0)
         return YAML_LITERAL_SCALAR_STYLE;
     if (yaml_resolve(t).type == YAML_TYPE_STRING && !is_base60(t))
