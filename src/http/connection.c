@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of open connections and the thread that watches them. libmicrohttpd takes a suspended connection out of its
- * epoll set, so a watch whose client has gone would lie there until the next event; and its one timeout is renewed by
- * every byte, so a header could trickle for ever. The thread has an epoll set of its own, in which every connection with
- * a running stream waits for a hang-up, and looks at the read deadlines now and then.
+/* The list of open connections and the thread that watches them, for three things that libmicrohttpd cannot do:
+ * - a suspended connection is not in its epoll set, so a watch whose client has gone would lie there until the next event;
+ * - its one timeout is renewed by every byte, so a header could trickle for ever;
+ * - while a TLS handshake waits for the peer it polls without pause. Such a connection is suspended here instead.
+ * The thread has an epoll set of its own for the first and the last, and looks at the read deadlines now and then.
  *
  * Events are fetched with the mutex held, after poll has said that there are some: a connection that is removed under
  * the same mutex can so never turn up in a batch. */
@@ -21,7 +22,7 @@ struct connections {
     int epoll_fd, stop_fd;
     int64_t check_every_ms;
     pthread_t thread;
-    pthread_mutex_t mu; /* above a stream's, but no stream is called with it held */
+    pthread_mutex_t mu; /* above libmicrohttpd's own; no stream is called with it held */
     struct list all;    /* mu: struct connection.link */
     bool is_aborting;   /* mu: streams are not wanted any more */
     bool is_cutting;    /* mu: connections neither */
@@ -29,14 +30,24 @@ struct connections {
 
 #define BATCH 64
 
-static size_t fetch_hung_up_locked(struct connections *cs, struct stream **ret)
+static void wake_locked(struct connection *c)
+{
+    c->awaits_input = false;
+    epoll_ctl(c->home->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    MHD_resume_connection(c->mhd);
+}
+
+/* Wakes whose input has come, and gives back the streams whose peers have gone. */
+static size_t fetch_events_locked(struct connections *cs, struct stream **ret)
 {
     struct epoll_event events[BATCH];
     int n = epoll_wait(cs->epoll_fd, events, BATCH, 0);
     size_t found = 0;
     for (int i = 0; i < n; i++) {
         struct connection *c = events[i].data.ptr;
-        if (c->stream)
+        if (c->awaits_input)
+            wake_locked(c);
+        else if (c->stream)
             ret[found++] = stream_ref(c->stream);
     }
     return found;
@@ -78,7 +89,7 @@ static void *watch_connections(void *arg)
 
         struct stream *gone[BATCH];
         pthread_mutex_lock(&cs->mu);
-        size_t n = fetch_hung_up_locked(cs, gone);
+        size_t n = fetch_events_locked(cs, gone);
         int64_t now_ms = clock_mono_ms();
         if (now_ms >= next_check_ms) {
             cut_late_readers_locked(cs, now_ms);
@@ -161,6 +172,18 @@ void connection_set_stream(struct connection *c, struct stream *s)
         stream_abort(s);
 }
 
+void connection_await_input(struct connection *c)
+{
+    struct connections *cs = c->home;
+    struct epoll_event input = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c};
+    pthread_mutex_lock(&cs->mu);
+    if (!cs->is_cutting && !c->awaits_input && epoll_ctl(cs->epoll_fd, EPOLL_CTL_ADD, c->fd, &input) == 0) {
+        c->awaits_input = true;
+        MHD_suspend_connection(c->mhd);
+    }
+    pthread_mutex_unlock(&cs->mu);
+}
+
 void connections_abort(struct connections *cs, bool cut_all)
 {
     VEC(struct stream *) streams = {0};
@@ -174,6 +197,8 @@ void connections_abort(struct connections *cs, bool cut_all)
             vec_push(&streams, stream_ref(c->stream));
         if (cut_all)
             shutdown(c->fd, SHUT_RDWR);
+        if (cut_all && c->awaits_input)
+            wake_locked(c);
     }
     pthread_mutex_unlock(&cs->mu);
     abort_all(streams.p, streams.n);

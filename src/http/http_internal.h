@@ -89,15 +89,16 @@ void stream_attach(struct stream *s, struct MHD_Connection *mhd, int fd);
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
 void stream_detach(struct stream *s); /* once; runs closed */
 
-/* --- connection.c: every open connection, and one thread that watches them ---
- * Two things libmicrohttpd does not see: that the peer of a suspended connection has hung up, and that a peer trickles
- * its header. */
+/* --- connection.c: every open connection, and one thread that watches them --- */
 struct connections;
+#define INPUT_BYTES 1024
 struct connection {
     struct list link;         /* mu of connections */
     struct connections *home;
     struct exchange *exchange; /* the request that is being read or answered; event loop only */
     struct stream *stream;    /* mu of connections: the answer that runs, with a reference */
+    bool awaits_input;        /* mu of connections: suspended until the peer sends */
+    struct MHD_Connection *mhd;
     int fd;
     atomic_llong read_deadline_ms; /* the request's header must be whole by then; 0: no such limit now */
     bool has_certs;           /* certs were looked up */
@@ -105,8 +106,12 @@ struct connection {
     size_t n_certs;
     struct tls_context *tls; /* one reference, or NULL */
     void *tls_session;
-    bool was_used; /* a request was answered on it before */
+    bool was_used;     /* a request was answered on it before */
+    bool is_new;       /* its first request has not begun */
+    bool is_drained;   /* the last read took all there was: the next one would only say so */
+    unsigned short input_pos, input_end;
     char peer[64];
+    char input[INPUT_BYTES]; /* read ahead of GnuTLS, see transport.c */
 };
 
 struct connections *connections_start(int64_t check_every_ms);
@@ -114,8 +119,14 @@ void connections_stop(struct connections *cs); /* all connections must be gone *
 void connections_add(struct connections *cs, struct connection *c);
 void connections_remove(struct connection *c);
 void connection_set_stream(struct connection *c, struct stream *s); /* takes a reference of its own; NULL: it ended */
+/* Suspends the connection until its socket is readable; event loop only. */
+void connection_await_input(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */
 void connections_abort(struct connections *cs, bool cut_all);
+
+/* --- transport.c --- */
+
+void transport_start(struct connection *c); /* makes c->tls_session read through c */
 
 /* --- tls.c --- */
 

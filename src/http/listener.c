@@ -61,6 +61,8 @@ static void start_tls(struct listener *l, struct connection *c, struct MHD_Conne
     c->tls_session = info ? info->tls_session : NULL;
     if (!c->tls_session || !tls_context_apply(c->tls, c->tls_session))
         shutdown(c->fd, SHUT_RDWR);
+    else
+        transport_start(c);
 }
 
 static void exchange_free(struct exchange *ex)
@@ -72,6 +74,8 @@ static void exchange_free(struct exchange *ex)
 static struct connection *open_connection(struct listener *l, struct MHD_Connection *mhd)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
+    c->mhd = mhd;
+    c->is_new = true;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     name_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     set_read_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
@@ -156,6 +160,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
         path = TEXT("");
     r->path = url_decode(a, path, false);
     r->raw_query = rest;
+    c->is_new = false;
     if (c->was_used)
         set_read_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
     return ex;

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How GnuTLS reads from the socket. It asks for a record's five bytes of header and then for the rest, which are two
+ * system calls, and libmicrohttpd asks until nothing is left, which is a third. Here one read takes what is there, up to
+ * INPUT_BYTES, and if that was all the next question is answered without a call: libmicrohttpd's epoll set is
+ * edge-triggered, so what comes in between is reported by an event of its own. */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <sys/socket.h>
+
+#include "base.h"
+#include "http/http_internal.h"
+
+static ssize_t nothing_now(struct connection *c)
+{
+    if (c->is_new)
+        connection_await_input(c);
+    errno = EAGAIN;
+    return -1;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *dst, size_t max)
+{
+    struct connection *c = ptr;
+    size_t ahead = (size_t)(c->input_end - c->input_pos);
+    if (ahead == 0) {
+        if (c->is_drained) {
+            c->is_drained = false;
+            return nothing_now(c);
+        }
+        bool is_large = max >= INPUT_BYTES;
+        ssize_t n = recv(c->fd, is_large ? dst : c->input, is_large ? max : INPUT_BYTES, 0);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return nothing_now(c);
+        if (n <= 0)
+            return n;
+        c->is_drained = (size_t)n < (is_large ? max : INPUT_BYTES);
+        if (is_large)
+            return n;
+        c->input_pos = 0;
+        c->input_end = (unsigned short)n;
+        ahead = (size_t)n;
+    }
+    size_t n = ahead < max ? ahead : max;
+    memcpy(dst, c->input + c->input_pos, n);
+    c->input_pos += (unsigned short)n;
+    return (ssize_t)n;
+}
+
+void transport_start(struct connection *c)
+{
+    gnutls_transport_set_ptr2(c->tls_session, c, (gnutls_transport_ptr_t)(intptr_t)c->fd);
+    gnutls_transport_set_pull_function(c->tls_session, pull);
+}
