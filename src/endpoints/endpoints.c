@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The floor's own start and stop. */
+#include "endpoints/endpoints_internal.h"
+
+int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret, struct status *st)
+{
+    struct endpoints *e = xcalloc(1, sizeof(*e));
+
+    e->opt = *opt;
+    e->storage = registry_storage(opt->registry);
+    list_init(&e->watches);
+    pthread_mutex_init(&e->watches_mu, NULL);
+    pthread_mutex_init(&e->frames_mu, NULL);
+    *ret = e;
+    return 0;
+}
+
+void endpoints_stop(struct endpoints *e)
+{
+    if (!e)
+        return;
+    frames_clear(e);
+    pthread_mutex_destroy(&e->watches_mu);
+    pthread_mutex_destroy(&e->frames_mu);
+    free(e);
+}

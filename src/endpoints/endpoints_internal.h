@@ -1,0 +1,215 @@
+/* endpoints_internal.h - what the files of this floor share.
+ * One request for a resource is a struct call, made by the router and kept in r->handler_state across parks. Its step is
+ * the function that filter_endpoints runs when the chain enters it, the first time and again after FLOW_BLOCK.
+ * How the answer is written is a struct representation: a table of functions chosen once from the Accept header. */
+#pragma once
+
+#include <pthread.h>
+
+#include "base.h"
+#include "endpoints.h"
+
+struct endpoints;
+struct call;
+struct watch;
+
+typedef enum flow (*call_step)(struct request *r, struct call *c);
+
+/* --- representations (represent.c; table.c brings its own) --------------------------------------------------------------- */
+
+struct representation;
+
+struct list_meta {
+    uint64_t revision;
+    struct text continue_token; /* empty: none */
+    int64_t remaining;          /* -1: not said */
+};
+
+struct representation_form {
+    const char *name;
+    /* The bytes of one item of a list: borrowed from o (a form that hangs off it) or made in scratch, which is empty.
+     * NULL text: the object has no such form; the reason was logged. */
+    struct text (*item)(const struct representation *rep, struct object *o, struct buffer *scratch);
+    /* One object as a whole answer, or as the object of a watch event; without a newline. */
+    struct text (*single)(struct representation *rep, struct object *o, struct buffer *scratch);
+    /* What stands before the items and behind them. NULL: the form is no JSON and list is used. */
+    void (*list_head)(const struct representation *rep, const struct list_meta *meta, struct buffer *b);
+    struct text first, next; /* before the first item, before each later one */
+    struct text tail;
+    /* Instead of the above for protobuf: an item is a message, field 2 of the list's message; items_bytes is what they
+     * take, tags and lengths included. */
+    void (*list)(const struct representation *rep, const struct list_meta *meta, size_t items_bytes, struct buffer *head,
+                 struct buffer *tail);
+    bool is_shared; /* what is made depends on o and rep only: watch events are made once for all watchers */
+};
+
+struct representation {
+    const struct representation_form *form;
+    const struct resource *resource;
+    const struct schema_kind *kind; /* of the served version */
+    struct accepted accepted;
+    bool is_pretty;        /* indent JSON; it is first made compact, then indented, as YAML is made of it, too */
+    bool has_no_headers;   /* tables: the column definitions were sent with an earlier event of this watch */
+    enum { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE } include; /* tables: what a row carries */
+};
+
+/* Chooses by r's Accept header and query; -1: *st says 406 or what is wrong with an option. is_list: the answer is a list. */
+int representation_choose(struct request *r, const struct resource *res, bool is_list, struct representation *ret,
+                          struct status *st);
+/* o's JSON in the version of kind: its own bytes or a form that hangs off it. NULL text on failure. */
+struct text object_json_as(struct object *o, const struct schema_kind *kind);
+/* k8s\0 and the message. */
+struct text object_protobuf_as(struct object *o, const struct schema_kind *kind);
+/* The text of the top-level member "metadata" in an object's JSON. */
+struct text json_metadata_of(struct text object_json);
+extern const struct representation_form form_json, form_protobuf, form_partial, form_partial_protobuf;
+
+/* The media types of every API path, as a 406 and a 415 list them. */
+#define SERVED_MEDIA (1u << MEDIA_JSON | 1u << MEDIA_YAML | 1u << MEDIA_PROTOBUF)
+#define SERVED_MEDIA_NAMES "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+
+bool wants_pretty(const struct request *r, const struct accepted *accepted);
+
+/* --- a request for a resource ------------------------------------------------------------------------------------------ */
+
+struct call {
+    struct endpoints *e;
+    const struct resource *resource;
+    const struct resource_sub *sub; /* NULL: the resource itself */
+    struct text namespace, name;    /* of the path; empty: all, cluster-scoped, none */
+    call_step step;
+    struct representation rep;
+    bool is_collection;
+    bool has_waited, was_reached; /* see wait_for_revision */
+    uint64_t awaited;
+    call_step state_step;
+    struct watch *watch;
+    void *state; /* the verb's own, in the arena */
+};
+
+/* The verbs. Each begins with the choice of the representation. */
+enum flow call_get(struct request *r, struct call *c);
+enum flow call_list(struct request *r, struct call *c);
+enum flow call_watch(struct request *r, struct call *c);
+enum flow call_create(struct request *r, struct call *c);
+enum flow call_update(struct request *r, struct call *c);
+enum flow call_patch(struct request *r, struct call *c);
+enum flow call_delete(struct request *r, struct call *c);
+enum flow call_delete_collection(struct request *r, struct call *c);
+enum flow call_scale_get(struct request *r, struct call *c);
+enum flow call_scale_update(struct request *r, struct call *c);
+enum flow call_scale_patch(struct request *r, struct call *c);
+enum flow call_binding_create(struct request *r, struct call *c);
+
+/* The options that every write has in its query: names a kind of options ("CreateOptions") for the error. */
+struct write_options {
+    bool is_dry_run;
+    bool is_strict, is_ignoring; /* fieldValidation; neither: warn */
+    struct text field_manager;
+};
+int write_options_read(struct request *r, const char *options_kind, bool has_field_validation, struct write_options *ret,
+                       struct status *st);
+/* timeout=DURATION is read and checked, as upstream does for writes. */
+struct list_options {
+    struct list_request request; /* selectors point at the two below */
+    struct selector labels, fields;
+    bool has_initial_events, send_initial_events; /* sendInitialEvents was given; its value */
+    bool allow_bookmarks;
+    int64_t timeout_s; /* 0: not given */
+};
+/* ret stays where it is: request points into it. */
+int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret, struct status *st);
+
+/* Parks until the store has reached the revision, then runs next; too long: 504. Also the way for one that is there. */
+enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision, call_step next);
+
+/* Ends the call with the object in its representation. Takes o. Where it is not cheap it belongs on a worker. */
+enum flow respond_object(struct request *r, struct call *c, int code, struct object *o);
+bool response_is_cheap(const struct call *c, const struct object *o);
+/* A tree of any kind (Scale, Status, review) as the answer, in r's media type. Canonical; of kind's schema. */
+enum flow respond_tree(struct request *r, int code, const struct schema_kind *kind, const struct value *tree);
+/* A status that is no error, and its code. */
+enum flow respond_status(struct request *r, int code, const struct status *st);
+/* Compact JSON as JSON, indented JSON or YAML. json is taken over: it lies in the arena. */
+enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty, struct buffer *json);
+/* "404 page not found" and its like. */
+enum flow respond_text(struct request *r, int code, struct text body);
+/* An empty tree's and a status' protobuf. */
+void status_encode_protobuf(struct arena *a, struct buffer *b, const struct status *st);
+
+/* The connection of a watch is gone and will not call again. */
+void watch_request_ended(struct watch *w);
+void frames_clear(struct endpoints *e);
+
+/* The errors that upstream's path router gives, before any verb has run: details are there, and empty. */
+enum flow fail_no_resource(struct request *r);
+enum flow fail_method(struct request *r);
+/* False: 406 or 415 of the router was set. */
+bool router_accepts(struct request *r);
+
+/* The body of a list over the snapshot of l, which it takes over; l lies in the arena (list_body.c). */
+enum flow respond_list(struct request *r, struct call *c, struct listing *l);
+
+/* --- bodies of requests (body.c) ----------------------------------------------------------------------------------------- */
+
+/* Reads r's body as an object of kind, with upstream's checks and wording: the canonical tree, not defaulted, api version and
+ * kind set. Other kinds and versions are refused; notes go to Warning headers or, when strict, into the refusal. */
+int body_read_object(struct request *r, const struct schema_kind *kind, const struct write_options *opt,
+                     struct value *ret, struct status *st);
+/* The body as a tree by its media type: JSON or YAML. media_types: what a 415 lists. */
+int body_read_tree(struct request *r, struct value *ret, struct status *st);
+/* 413 when more came than the listener reads. */
+int body_check_size(struct request *r, struct status *st);
+/* What decoding noticed: as warnings, or -1 and text for a strict refusal. prefix stands before each note. */
+int decode_notes_apply(struct request *r, const struct write_options *opt, const struct decode_notes *notes,
+                       struct buffer *ret_errors);
+
+/* --- other paths (routes.c) ---------------------------------------------------------------------------------------------- */
+
+enum route_match {
+    ROUTE_EXACT, /* the path alone */
+    ROUTE_SLASH, /* the path with or without a slash at its end */
+    ROUTE_BELOW, /* the path and everything below it: rest is what follows the slash */
+};
+struct route {
+    const char *path;
+    enum route_match match;
+    enum flow (*serve)(struct request *r, struct endpoints *e, struct text rest);
+};
+/* The handler that is no resource, or NULL. */
+const struct route *route_find(struct text path, struct text *ret_rest);
+/* All of them, ended by a NULL path, in the order in which they are tried. */
+extern const struct route routes[];
+
+enum flow serve_version(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_healthz(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_livez(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_readyz(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest);
+
+/* Paths below /api and /apis that name no resource: group empty for the core group, version empty for /apis/GROUP. */
+enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version);
+
+/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+
+#define FRAME_SLOTS 64
+
+struct endpoints {
+    struct endpoints_options opt; /* set before the first request, then read-only */
+    struct storage *storage;
+
+    pthread_mutex_t watches_mu;   /* guards the next three; nothing is called with it held but stream_finish */
+    struct list watches;
+    size_t n_watches;
+    bool is_ending;
+
+    /* Watch events made lately, so that all watchers of an event share one. */
+    pthread_mutex_t frames_mu;
+    struct frame {
+        struct object *object; /* one reference, so that the address means this object */
+        const struct representation_form *form;
+        const void *of; /* kind, or the version text of a partial form */
+        unsigned type;
+        struct blob *blob;
+    } frames[FRAME_SLOTS];
+};

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET of one object and of a list. Both come from the cache; the store is its own cache's source, so an unset
+ * resourceVersion is as fresh as it gets, and only a revision of the future makes a read wait.
+ * Source: kubernetes/apiserver pkg/endpoints/handlers/get.go. */
+#include "endpoints/endpoints_internal.h"
+
+static enum flow find_object(struct request *r, struct call *c)
+{
+    struct status st = {0};
+    struct object *o;
+
+    if (registry_get(c->resource, c->namespace, c->name, &o, &st) < 0)
+        return request_fail(r, &st);
+    return respond_object(r, c, 200, o);
+}
+
+enum flow call_get(struct request *r, struct call *c)
+{
+    struct text given = request_query(r, "resourceVersion");
+    struct status st = {0};
+    uint64_t revision = 0;
+
+    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0)
+        return request_fail(r, &st);
+    if (given.n && revision_parse(given, &revision, &st) < 0) {
+        /* Upstream's storage says so, past the layer that would make it a client's error. */
+        st.reason = STATUS_UNKNOWN;
+        st.code = 500;
+        return request_fail(r, &st);
+    }
+    if (revision > storage_revision(c->e->storage))
+        return wait_for_revision(r, c, revision, find_object);
+    return find_object(r, c);
+}
+
+struct list_state {
+    struct list_options options;
+    struct listing listing;
+};
+
+static enum flow open_list(struct request *r, struct call *c)
+{
+    struct list_state *s = c->state;
+    struct status st = {0};
+    uint64_t wait_for = 0;
+
+    if (listing_open(&s->listing, c->resource, &s->options.request, &wait_for, &st) < 0)
+        return request_fail(r, &st);
+    if (wait_for)
+        return wait_for_revision(r, c, wait_for, open_list);
+    return respond_list(r, c, &s->listing);
+}
+
+enum flow call_list(struct request *r, struct call *c)
+{
+    struct list_state *s = ARENA_NEW(r->arena, struct list_state);
+    struct status st = {0};
+
+    c->state = s;
+    if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
+        list_options_read(r, c, false, &s->options, &st) < 0)
+        return request_fail(r, &st);
+    return open_list(r, c);
+}

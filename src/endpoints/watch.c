@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Watches. A watcher is a parked connection with a stream, a place in the cache's list of watchers, and a timer; no thread.
+ *
+ *   initial --all objects of the snapshot were pushed--> live --timeout, shutdown, error--> stream finished --> closed
+ *
+ * The objects that a watch begins with are pushed as the connection takes them (the stream's drained), however many there
+ * are; the cache's events follow from the snapshot's revision on. A live watcher that does not keep up is cut off.
+ * An event is framed once and shared by all watchers of the same form (frames).
+ *
+ * Life: a watch has two references. The stream's goes with closed(), the request's with watch_request_ended(). What calls
+ * into it stops before: the cache's callbacks and the timer end in closed().
+ * Source: kubernetes/apiserver pkg/endpoints/handlers/get.go, watch.go; pkg/storage/cacher. */
+#include <sys/random.h>
+
+#include "endpoints/endpoints_internal.h"
+
+#define QUEUE_MAX (64 << 20)     /* what a replay of the ring may take at most */
+#define SLOW_BYTES (4 << 20)     /* a live watcher that lags by more than this is cut off */
+#define INITIAL_BATCH (256 << 10) /* how much of the initial objects is queued at once */
+#define BOOKMARK_MS 60000
+#define LAST_BOOKMARK_MS 2000    /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
+
+struct watch {
+    struct list link; /* endpoints.watches_mu */
+    atomic_uint refs;
+    struct endpoints *e;
+
+    /* set before the first event, then read-only */
+    struct representation rep;
+    struct selector *labels, *fields;
+    char *namespace;
+    struct stream *stream; /* our reference */
+    bool has_bookmarks, wants_initial, wants_end_bookmark;
+    int64_t ends_at_ms;
+
+    struct listing listing; /* WATCH_INITIAL: the starting thread, then the event loop */
+    bool has_listing;
+
+    pthread_mutex_t order_mu; /* pushes in order: events by the committer, bookmarks by the timer */
+    uint64_t revision;        /* everything up to it was pushed */
+    uint64_t bookmarked;      /* the last one said */
+    struct buffer scratch;
+
+    pthread_mutex_t mu; /* the next two; held while the timer is armed, so that none is armed behind is_closed */
+    struct watcher *watcher;
+    bool is_closed;
+
+    atomic_size_t slow_bytes; /* 0: not live yet; a live watcher with more than this waiting is cut off */
+    struct timer timer;
+};
+
+static void watch_unref(struct watch *w)
+{
+    if (!w || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    if (w->has_listing)
+        listing_close(&w->listing);
+    free(w->labels);
+    free(w->fields);
+    free(w->namespace);
+    buffer_deinit(&w->scratch);
+    stream_unref(w->stream);
+    pthread_mutex_destroy(&w->order_mu);
+    pthread_mutex_destroy(&w->mu);
+    free(w);
+}
+
+void watch_request_ended(struct watch *w)
+{
+    watch_unref(w);
+}
+
+/* --- frames ----------------------------------------------------------------------------------------------------------------- */
+
+static void add_length_be(struct buffer *b, size_t n)
+{
+    const unsigned char bytes[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
+                                    (unsigned char)n};
+
+    buffer_add_bytes(b, bytes, sizeof(bytes));
+}
+
+/* WatchEvent: type = 1, object = 2, a RawExtension: raw = 1; before it its length in four bytes. */
+static void frame_protobuf(struct buffer *b, const char *type, struct text object)
+{
+    CLEANUP(buffer_deinit) struct buffer raw = BUFFER_INIT;
+    CLEANUP(buffer_deinit) struct buffer event = BUFFER_INIT;
+
+    protobuf_field_bytes(&raw, 1, object);
+    protobuf_field_bytes(&event, 1, text_of(type));
+    protobuf_field_bytes(&event, 2, buffer_text(&raw));
+    add_length_be(b, event.n);
+    buffer_add(b, buffer_text(&event));
+}
+
+static struct blob *frame_json(const char *type, struct text object)
+{
+    static const char a[] = "{\"type\":\"", z[] = "\",\"object\":", end[] = "}\n";
+    size_t type_n = strlen(type);
+    struct blob *blob = blob_alloc(sizeof(a) + sizeof(z) + sizeof(end) - 3 + type_n + object.n);
+    struct buffer b = {.p = blob->p, .cap = blob->n};
+
+    buffer_add_bytes(&b, a, sizeof(a) - 1);
+    buffer_add_bytes(&b, type, type_n);
+    buffer_add_bytes(&b, z, sizeof(z) - 1);
+    buffer_add(&b, object);
+    buffer_add_bytes(&b, end, sizeof(end) - 1);
+    return blob;
+}
+
+static struct blob *frame(const struct representation *rep, const char *type, struct text object)
+{
+    CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
+
+    if (rep->accepted.media != MEDIA_PROTOBUF)
+        return frame_json(type, object);
+    frame_protobuf(&b, type, object);
+    return blob_new(buffer_text(&b));
+}
+
+static void frame_clear(struct frame *f)
+{
+    object_unref(f->object);
+    blob_unref(f->blob);
+    *f = (struct frame){0};
+}
+
+static struct frame frame_key(const struct representation *rep, struct object *o, enum event_type type)
+{
+    const void *of = rep->accepted.as == AS_OBJECT ? (const void *)rep->kind : (const void *)rep->accepted.as_version.n;
+
+    return (struct frame){.object = o, .form = rep->form, .of = of, .type = type};
+}
+
+static struct frame *frame_slot(struct endpoints *e, const struct frame *key)
+{
+    uintptr_t h = (uintptr_t)key->object / 64 + (uintptr_t)key->form / 16 * 7 + (uintptr_t)key->of * 3 + key->type * 11;
+
+    return &e->frames[h % FRAME_SLOTS];
+}
+
+static bool frame_is(const struct frame *a, const struct frame *b)
+{
+    return a->object == b->object && a->form == b->form && a->of == b->of && a->type == b->type;
+}
+
+/* The event's bytes, one reference, made or found. NULL: the object cannot be shown. */
+static struct blob *frame_object(struct watch *w, enum event_type type, struct object *o)
+{
+    struct frame key = frame_key(&w->rep, o, type), *slot = frame_slot(w->e, &key);
+    struct blob *blob = NULL;
+    struct text bytes;
+
+    if (w->rep.form->is_shared) {
+        pthread_mutex_lock(&w->e->frames_mu);
+        if (frame_is(slot, &key))
+            blob = blob_ref(slot->blob);
+        pthread_mutex_unlock(&w->e->frames_mu);
+        if (blob)
+            return blob;
+    }
+    buffer_clear(&w->scratch);
+    bytes = w->rep.form->single(&w->rep, o, &w->scratch);
+    if (!bytes.p)
+        return NULL;
+    blob = frame(&w->rep, event_type_name(type), bytes);
+    if (w->rep.form->is_shared) {
+        struct frame old;
+        key.object = object_ref(o);
+        key.blob = blob_ref(blob);
+        pthread_mutex_lock(&w->e->frames_mu);
+        old = *slot;
+        *slot = key;
+        pthread_mutex_unlock(&w->e->frames_mu);
+        frame_clear(&old);
+    }
+    return blob;
+}
+
+void frames_clear(struct endpoints *e)
+{
+    for (size_t i = 0; i < FRAME_SLOTS; i++)
+        frame_clear(&e->frames[i]);
+}
+
+/* --- pushing ---------------------------------------------------------------------------------------------------------------- */
+
+static bool push_object_locked(struct watch *w, enum event_type type, struct object *o)
+{
+    struct blob *blob = frame_object(w, type, o);
+    bool is_open;
+
+    if (!blob) { /* a hole would be worse than an end */
+        stream_abort(w->stream);
+        return false;
+    }
+    is_open = stream_push(w->stream, blob, blob_text(blob));
+    blob_unref(blob);
+    return is_open;
+}
+
+/* A bookmark is an object of the kind that has nothing but a revision, so that every form can show it. */
+static void push_bookmark_locked(struct watch *w, bool is_initial_end)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    CLEANUP(status_clear) struct status st = {0};
+    const struct resource_type *type = w->rep.resource->storage;
+    struct value tree = value_object(), metadata = value_object(), annotations = value_object();
+    struct buffer json = BUFFER_IN(a);
+    struct object *o;
+    size_t rv_at;
+
+    value_add(a, &tree, TEXT("kind"), value_string(type->kind->gvk.kind));
+    value_add(a, &tree, TEXT("apiVersion"), value_string(type->kind->api_version));
+    if (is_initial_end) {
+        value_add(a, &annotations, TEXT("k8s.io/initial-events-end"), value_string(TEXT("true")));
+        value_add(a, &metadata, TEXT("annotations"), annotations);
+    }
+    value_add(a, &tree, TEXT("metadata"), metadata);
+    if (schema_decode(a, type->kind->schema, &tree, NULL, &st) < 0)
+        return;
+    schema_encode(&json, type->kind->schema, &tree, &rv_at);
+    o = object_new(type, buffer_text(&json), rv_at, &tree);
+    object_seal(o, w->revision);
+    w->bookmarked = w->revision;
+    push_object_locked(w, EVENT_BOOKMARK, o);
+    object_unref(o);
+}
+
+/* An error is the last event of a watch. Takes st. */
+static void push_error(struct watch *w, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct buffer b = BUFFER_IN(a);
+    struct blob *blob;
+
+    if (w->rep.accepted.media == MEDIA_PROTOBUF)
+        status_encode_protobuf(a, &b, st);
+    else
+        status_write_json(&b, st);
+    blob = frame(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
+    stream_push(w->stream, blob, blob_text(blob));
+    blob_unref(blob);
+    status_clear(st);
+    stream_finish(w->stream);
+}
+
+/* --- the cache calls ----------------------------------------------------------------------------------------------------------- */
+
+static void watch_event(void *ctx, enum event_type type, struct object *o, const struct event *e)
+{
+    struct watch *w = ctx;
+
+    size_t slow_bytes = atomic_load_explicit(&w->slow_bytes, memory_order_relaxed);
+
+    pthread_mutex_lock(&w->order_mu);
+    if (push_object_locked(w, type, o) && slow_bytes && stream_queued_bytes(w->stream) > slow_bytes) {
+        log_info("Watcher is too slow and is cut off", LOG_TEXT("resource", w->rep.resource->type->name));
+        stream_abort(w->stream);
+    }
+    if (e)
+        w->revision = e->revision;
+    pthread_mutex_unlock(&w->order_mu);
+}
+
+static void watch_progress(void *ctx, uint64_t revision)
+{
+    struct watch *w = ctx;
+
+    pthread_mutex_lock(&w->order_mu);
+    if (revision > w->revision)
+        w->revision = revision;
+    pthread_mutex_unlock(&w->order_mu);
+}
+
+static void watch_ended(void *ctx)
+{
+    struct watch *w = ctx;
+
+    stream_finish(w->stream);
+}
+
+static const struct watcher_ops watcher_ops = {
+    .event = watch_event,
+    .progress = watch_progress,
+    .ended = watch_ended,
+};
+
+/* --- starting -------------------------------------------------------------------------------------------------------------------- */
+
+/* Events after the revision, from now on. -1: st. */
+static int go_live(struct watch *w, uint64_t revision, struct status *st)
+{
+    const struct watch_options opt = {
+        .ops = &watcher_ops,
+        .ctx = w,
+        .namespace = text_of(w->namespace),
+        .name = selector_single_name(w->fields),
+        .labels = w->labels,
+        .fields = w->fields,
+        .from = WATCH_FROM_REVISION,
+        .revision = revision,
+    };
+    struct watcher *watcher, *stray = NULL;
+    uint64_t began;
+
+    if (watch_start(w->rep.resource->cache, &opt, &watcher, &began, st) < 0)
+        return -1;
+    pthread_mutex_lock(&w->mu);
+    if (w->is_closed)
+        stray = watcher;
+    else
+        w->watcher = watcher;
+    pthread_mutex_unlock(&w->mu);
+    atomic_store(&w->slow_bytes, SLOW_BYTES + stream_queued_bytes(w->stream)); /* what the ring replayed is no delay of the client's */
+    if (stray)
+        watch_stop(stray);
+    return 0;
+}
+
+/* Pushes the next of the initial objects; at their end the watch goes live. */
+static void pump(struct watch *w)
+{
+    struct status st = {0};
+    struct object *o;
+    bool is_open = true;
+
+    pthread_mutex_lock(&w->order_mu);
+    while (is_open && stream_queued_bytes(w->stream) < INITIAL_BATCH && (o = listing_next(&w->listing)))
+        is_open = push_object_locked(w, EVENT_ADDED, o);
+    if (!is_open || stream_queued_bytes(w->stream) >= INITIAL_BATCH) {
+        pthread_mutex_unlock(&w->order_mu);
+        return; /* drained() goes on, unless it is over */
+    }
+    w->revision = w->listing.revision;
+    if (w->wants_end_bookmark)
+        push_bookmark_locked(w, true);
+    pthread_mutex_unlock(&w->order_mu);
+    w->has_listing = false;
+    listing_close(&w->listing);
+    if (go_live(w, w->revision, &st) < 0)
+        push_error(w, &st);
+}
+
+static void watch_drained(void *ctx)
+{
+    struct watch *w = ctx;
+
+    if (w->has_listing)
+        pump(w);
+}
+
+static void watch_closed(void *ctx)
+{
+    struct watch *w = ctx;
+    struct watcher *watcher;
+
+    pthread_mutex_lock(&w->mu);
+    w->is_closed = true;
+    watcher = MOVE(w->watcher);
+    pthread_mutex_unlock(&w->mu);
+    timer_cancel(w->e->opt.timers, &w->timer);
+    if (watcher)
+        watch_stop(watcher);
+    pthread_mutex_lock(&w->e->watches_mu);
+    list_remove(&w->link);
+    w->e->n_watches--;
+    pthread_mutex_unlock(&w->e->watches_mu);
+    watch_unref(w);
+}
+
+static const struct stream_ops stream_ops = {.closed = watch_closed, .drained = watch_drained};
+
+/* --- time ------------------------------------------------------------------------------------------------------------------------ */
+
+static void arm_timer(struct watch *w)
+{
+    int64_t left = w->ends_at_ms - clock_mono_ms(), delay = left;
+
+    if (w->has_bookmarks && left > LAST_BOOKMARK_MS) {
+        delay = left - LAST_BOOKMARK_MS;
+        if (delay > BOOKMARK_MS)
+            delay = BOOKMARK_MS;
+    }
+    pthread_mutex_lock(&w->mu);
+    if (!w->is_closed)
+        timer_arm(w->e->opt.timers, &w->timer, delay > 0 ? delay : 0);
+    pthread_mutex_unlock(&w->mu);
+}
+
+static void watch_timer(struct timer *t)
+{
+    struct watch *w = CONTAINER_OF(t, struct watch, timer);
+
+    if (clock_mono_ms() >= w->ends_at_ms) {
+        stream_finish(w->stream);
+        return;
+    }
+    pthread_mutex_lock(&w->order_mu);
+    if (w->has_bookmarks && w->revision > w->bookmarked)
+        push_bookmark_locked(w, false);
+    pthread_mutex_unlock(&w->order_mu);
+    arm_timer(w);
+}
+
+/* Spread out, so that watches begun together do not end together. */
+static int64_t random_timeout_ms(const struct endpoints *e)
+{
+    int64_t least = (e->opt.min_request_timeout_s ? e->opt.min_request_timeout_s : 1800) * 1000LL;
+
+    uint32_t random = 0;
+
+    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        random = 0;
+    return least + (int64_t)((double)least * (random / 4294967296.0));
+}
+
+/* --- the verb ---------------------------------------------------------------------------------------------------------------------- */
+
+static struct watch *watch_new(struct call *c, const struct list_options *o)
+{
+    struct watch *w = xcalloc(1, sizeof(*w));
+
+    w->e = c->e;
+    w->refs = 2;
+    w->rep = c->rep;
+    w->rep.accepted.as_version = c->rep.accepted.as_version.n > 2 ? TEXT("v1beta1") : TEXT("v1");
+    w->labels = selector_copy(&o->labels);
+    w->fields = selector_copy(&o->fields);
+    w->namespace = xcalloc(1, c->namespace.n + 1);
+    if (c->namespace.n)
+        memcpy(w->namespace, c->namespace.p, c->namespace.n);
+    w->has_bookmarks = o->allow_bookmarks;
+    w->ends_at_ms = clock_mono_ms() + (o->timeout_s > 0 ? o->timeout_s * 1000 : random_timeout_ms(c->e));
+    w->timer.fire = watch_timer;
+    pthread_mutex_init(&w->mu, NULL);
+    pthread_mutex_init(&w->order_mu, NULL);
+    w->stream = stream_new(&stream_ops, w, QUEUE_MAX);
+    return w;
+}
+
+/* False: the server is shutting down. */
+static bool enlist(struct watch *w)
+{
+    bool is_welcome;
+
+    pthread_mutex_lock(&w->e->watches_mu);
+    is_welcome = !w->e->is_ending;
+    if (is_welcome) {
+        list_append(&w->e->watches, &w->link);
+        w->e->n_watches++;
+    }
+    pthread_mutex_unlock(&w->e->watches_mu);
+    return is_welcome;
+}
+
+/* What the watch begins with: a snapshot's objects or the events after a revision. Errors past this point are events. */
+static void begin(struct watch *w, const struct list_options *o, uint64_t revision)
+{
+    struct list_request request = {.namespace = text_of(w->namespace), .labels = w->labels, .fields = w->fields};
+    struct status st = {0};
+    uint64_t wait_for = 0;
+
+    if (!w->wants_initial) {
+        w->revision = revision;
+        if (go_live(w, revision, &st) < 0)
+            push_error(w, &st);
+        return;
+    }
+    if (listing_open(&w->listing, w->rep.resource, &request, &wait_for, &st) < 0) {
+        push_error(w, &st);
+        return;
+    }
+    w->has_listing = true;
+    pump(w);
+}
+
+struct watch_call {
+    struct list_options options;
+    uint64_t revision;
+};
+
+static enum flow start_watch(struct request *r, struct call *c)
+{
+    struct watch_call *call = c->state;
+    const struct list_options *o = &call->options;
+    bool is_from_any = call->revision == 0;
+    struct watch *w = watch_new(c, o);
+
+    w->wants_initial = o->has_initial_events ? o->send_initial_events : is_from_any;
+    w->wants_end_bookmark = w->wants_initial && o->allow_bookmarks;
+    if (!enlist(w)) {
+        struct status st = {0};
+        watch_unref(w);
+        watch_unref(w);
+        status_set(&st, STATUS_SERVICE_UNAVAILABLE, "the server is shutting down");
+        return request_fail(r, &st);
+    }
+    c->watch = w;
+    r->is_long_running = true;
+    r->deadline_ms = 0;
+    /* Not asked for anything but what comes next, from wherever the store is. */
+    begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
+    arm_timer(w);
+    response_stream(r, 200, w->rep.accepted.media == MEDIA_PROTOBUF ? "application/vnd.kubernetes.protobuf;stream=watch" : "application/json",
+                    stream_ref(w->stream));
+    return FLOW_DONE;
+}
+
+enum flow call_watch(struct request *r, struct call *c)
+{
+    struct watch_call *call = ARENA_NEW(r->arena, struct watch_call);
+    struct status st = {0};
+
+    c->state = call;
+    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 ||
+        list_options_read(r, c, true, &call->options, &st) < 0)
+        return request_fail(r, &st);
+    if (c->rep.accepted.media == MEDIA_YAML) {
+        status_set(&st, STATUS_NOT_ACCEPTABLE,
+                   "only the following media types are accepted: application/json;stream=watch, "
+                   "application/vnd.kubernetes.protobuf;stream=watch");
+        return request_fail(r, &st);
+    }
+    if (revision_parse(call->options.request.resource_version, &call->revision, &st) < 0)
+        return request_fail(r, &st);
+    /* Initial objects that are as fresh as a revision of the future have to wait for it; a plain watch just begins there. */
+    if (call->options.send_initial_events && call->revision > storage_revision(c->e->storage))
+        return wait_for_revision(r, c, call->revision, start_watch);
+    return start_watch(r, c);
+}
+
+void endpoints_end_watches(struct endpoints *e)
+{
+    pthread_mutex_lock(&e->watches_mu);
+    e->is_ending = true;
+    list_for_each(link, &e->watches)
+        stream_finish(CONTAINER_OF(link, struct watch, link)->stream);
+    pthread_mutex_unlock(&e->watches_mu);
+}
+
+size_t endpoints_n_watches(const struct endpoints *e)
+{
+    struct endpoints *mut = (struct endpoints *)e; /* for its mutex */
+    size_t n;
+
+    pthread_mutex_lock(&mut->watches_mu);
+    n = mut->n_watches;
+    pthread_mutex_unlock(&mut->watches_mu);
+    return n;
+}

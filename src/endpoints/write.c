@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST and PUT, and what all writes share: decode in the version of the path, default, check against the path, convert to
+ * the version that is stored, hand to the registry, answer when it is done. The registry calls back on the committer's
+ * thread; an answer that is a plain copy is written there, all else goes to a worker.
+ * Source: kubernetes/apiserver pkg/endpoints/handlers/create.go, update.go. */
+#include "endpoints/write.h"
+
+#define LARGE_BODY 65536 /* is read on a worker: an event loop has others to serve */
+
+/* --- what all writes share ------------------------------------------------------------------------------------------------- */
+
+bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
+                   enum flow *ret_flow)
+{
+    struct status st = {0};
+
+    if (r->body.n > LARGE_BODY && !request_may_block(r)) {
+        *ret_flow = FLOW_BLOCK;
+        return false;
+    }
+    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || body_check_size(r, &st) < 0 ||
+        write_options_read(r, options_kind, true, opt, &st) < 0) {
+        *ret_flow = request_fail(r, &st);
+        return false;
+    }
+    return true;
+}
+
+static void clear_operation(void *op)
+{
+    operation_clear(op);
+}
+
+static enum flow respond_written(struct request *r, struct call *c)
+{
+    struct write_call *w = c->state;
+
+    if (w->respond)
+        return w->respond(r, c, w);
+    return respond_object(r, c, w->op.kind == OPERATION_CREATE || w->op.was_created ? 201 : 200, object_ref(w->op.result));
+}
+
+static void write_done(struct operation *op)
+{
+    struct write_call *w = op->ctx;
+    struct request *r = w->request;
+
+    if (op->st.reason != STATUS_OK) {
+        request_resume(r, request_fail(r, &op->st));
+    } else if (!w->respond && response_is_cheap(w->call, op->result)) {
+        request_resume(r, respond_written(r, w->call));
+    } else {
+        w->call->step = respond_written;
+        request_resume(r, FLOW_BLOCK);
+    }
+}
+
+struct write_call *write_begin(struct request *r, struct call *c, enum operation_kind kind)
+{
+    struct write_call *w = ARENA_NEW(r->arena, struct write_call);
+
+    w->request = r;
+    w->call = c;
+    w->op = (struct operation){
+        .kind = kind,
+        .registry = c->e->opt.registry,
+        .resource = c->resource,
+        .sub = c->sub,
+        .arena = r->arena,
+        .namespace = c->namespace,
+        .name = c->name,
+        .user = &r->user,
+        .del = {.grace_seconds = -1, .orphan_dependents = -1},
+        .done = write_done,
+        .ctx = w,
+        .admit = c->e->opt.admit,
+    };
+    c->state = w;
+    arena_defer(r->arena, clear_operation, &w->op);
+    return w;
+}
+
+enum flow write_submit(struct write_call *w)
+{
+    w->op.is_dry_run = w->options.is_dry_run;
+    registry_submit(&w->op);
+    return FLOW_PARK;
+}
+
+/* --- the object against the path ------------------------------------------------------------------------------------------- */
+
+int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st)
+{
+    struct value *metadata = value_object_at(a, object, TEXT("metadata"));
+    struct text given = value_get_text(metadata, TEXT("namespace"));
+
+    if (text_eq(given, c->namespace))
+        return 0;
+    if (!c->namespace.n)
+        value_remove(metadata, TEXT("namespace"));
+    else if (given.n)
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "the namespace of the provided object does not match the namespace sent on the request");
+    else
+        value_set(a, metadata, TEXT("namespace"), value_string(c->namespace));
+    return 0;
+}
+
+/* The body as a defaulted object of the storage version that fits the path. */
+static int read_object(struct request *r, struct call *c, const struct write_options *opt, bool is_update,
+                       struct value *ret, struct status *st)
+{
+    const struct schema_kind *kind = c->resource->type->kind, *stored = c->resource->storage->kind;
+    struct value object;
+
+    if (body_read_object(r, kind, opt, &object, st) < 0)
+        return -1;
+    schema_default(r->arena, kind->schema, &object);
+    if (is_update ? registry_check_identity(r->arena, c->resource, c->namespace, c->name, &object, st) < 0
+                  : check_namespace(r->arena, c, &object, st) < 0)
+        return -1;
+    schema_arrange(r->arena, kind->schema, &object);
+    if (kind != stored)
+        return schema_convert(r->arena, kind, stored, &object, ret, st);
+    *ret = object;
+    return 0;
+}
+
+/* --- POST -------------------------------------------------------------------------------------------------------------------- */
+
+enum flow call_create(struct request *r, struct call *c)
+{
+    struct write_options options;
+    struct write_call *w;
+    struct status st = {0};
+    enum flow flow;
+
+    if (!write_prepare(r, c, "CreateOptions", &options, &flow))
+        return flow;
+    w = write_begin(r, c, OPERATION_CREATE);
+    w->options = options;
+    if (read_object(r, c, &options, false, &w->op.object, &st) < 0)
+        return request_fail(r, &st);
+    return write_submit(w);
+}
+
+/* --- PUT --------------------------------------------------------------------------------------------------------------------- */
+
+/* The registry changes what it gets, and may come again. */
+static int give_copy(struct operation *op, const struct object *current, const struct value *current_tree,
+                     struct value *ret_new, struct status *st)
+{
+    struct write_call *w = op->ctx;
+
+    *ret_new = value_copy(op->arena, &w->object);
+    return 0;
+}
+
+enum flow call_update(struct request *r, struct call *c)
+{
+    struct write_options options;
+    struct write_call *w;
+    struct status st = {0};
+    enum flow flow;
+
+    if (!write_prepare(r, c, "UpdateOptions", &options, &flow))
+        return flow;
+    w = write_begin(r, c, OPERATION_UPDATE);
+    w->options = options;
+    w->op.transform = give_copy;
+    if (read_object(r, c, &options, true, &w->object, &st) < 0)
+        return request_fail(r, &st);
+    w->op.expected_uid = value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("uid"));
+    return write_submit(w);
+}

@@ -1,0 +1,36 @@
+/* write.h - what the verbs that write share: an operation of the registry that ends a request. */
+#pragma once
+
+#include "endpoints/endpoints_internal.h"
+
+struct language; /* of patches */
+
+struct write_call {
+    struct operation op;
+    struct request *request;
+    struct call *call;
+    struct write_options options;
+    struct value object; /* PUT: the new object, of the storage version; scale: the Scale that was sent */
+    struct value patch;
+    const struct language *language;
+    struct text_list patch_duplicates, patch_unknown;
+    /* Answers when the operation has worked, on a thread that may work. NULL: with the object. */
+    enum flow (*respond)(struct request *r, struct call *c, struct write_call *w);
+};
+
+/* A write of c's object; everything but the verb's own is filled in. Goes with the arena. */
+struct write_call *write_begin(struct request *r, struct call *c, enum operation_kind kind);
+/* Submits and parks; touch nothing of the request afterwards. */
+enum flow write_submit(struct write_call *w);
+/* The checks that come before any body is read: representation, size, options. Large bodies go to a worker: *ret_flow is
+ * then FLOW_BLOCK. False: *ret_flow is what to return. */
+bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
+                   enum flow *ret_flow);
+/* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
+int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st);
+
+/* Patches (patch.c). Chooses w->language by the content type and reads the patch. */
+int patch_read(struct request *r, struct write_call *w, struct status *st);
+/* doc, canonical and of kind, patched, decoded and defaulted. */
+int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc, struct value *ret,
+                struct status *st);
