@@ -18,8 +18,8 @@ struct strategy;
 /* One served resource of one version. */
 struct resource {
     const struct resource_type *type;
-    const struct resource_type *storage; /* the type that is stored */
-    struct cache *cache;                 /* of the storage type; shared by its versions */
+    const struct resource_type *storage; /* the type that is stored; NULL: nothing is stored (reviews) */
+    struct cache *cache;                 /* of the storage type, shared by its versions; NULL: nothing is stored */
     const struct strategy *strategy;     /* of the storage type; never NULL */
     const struct resource *next;         /* in the table's order */
 };
@@ -30,7 +30,8 @@ struct registry_options {
     bool (*is_served)(void *ctx, const struct resource_type *type);
     void *ctx;
 };
-/* Every storage type that a served resource needs: for storage_start, which comes first. Lives for ever. */
+/* Every storage type that a served resource needs: for storage_start, which comes first. is_served NULL: all that is on by
+ * default. Not for threads: start-up calls it. Lives until the next call. */
 const struct resource_type *const *registry_storage_types(bool (*is_served)(void *, const struct resource_type *),
                                                           void *ctx, size_t *ret_n);
 int registry_start(const struct registry_options *opt, struct registry **ret, struct status *st);
@@ -44,14 +45,38 @@ struct storage *registry_storage(const struct registry *reg);
 
 struct operation;
 
-/* The rules of a type that are algorithms. Every hook may be NULL. Hooks work on canonical trees of the storage version
- * in op->arena. A type without one gets strategy_default. */
+enum strategy_flag {
+    STRATEGY_CREATE_ON_UPDATE = 1,    /* a PUT of what is not there creates it */
+    STRATEGY_NEEDS_REVISION = 2,      /* no update without a resourceVersion */
+    STRATEGY_RETURNS_DELETED = 4,     /* DELETE answers with the object, not with a Status */
+    STRATEGY_ANY_FINALIZER = 8,       /* finalizers without a domain are good */
+    STRATEGY_CHECKS_META_AGAIN = 16,  /* updates validate metadata once more, which repeats its errors */
+    STRATEGY_KEEPS_STATUS = 32,       /* creating does not reset the status */
+    STRATEGY_ORPHANS = 64,            /* deleting orphans dependents unless told otherwise */
+    STRATEGY_NO_COLLECTION = 128,     /* the garbage collector's finalizers are never set */
+    STRATEGY_COUNTS_LABELS = 256,     /* changes of these are new generations too */
+    STRATEGY_COUNTS_ANNOTATIONS = 512,
+};
+enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT };
+/* Which metadata the status subresource may change. */
+enum strategy_status_metadata { STATUS_METADATA_ANY, STATUS_METADATA_NO_LABELS, STATUS_METADATA_NO_OWNERS, STATUS_METADATA_NONE };
+/* What begin_delete decided: the usual way; store obj, which it has changed; leave the object as it is. */
+enum delete_plan { DELETE_USUAL, DELETE_STORE, DELETE_NOTHING };
+
+/* What differs from type to type: data first, and hooks, NULL when not needed, where the rule is an algorithm. Hooks work on
+ * canonical trees of the storage version in op->arena, and need not keep them in order. What holds for all: has_status types lose their
+ * status at create and keep the old one at update; their status subresource changes nothing else but metadata; has_generation
+ * types count changes of what is neither metadata nor status.
+ * Source: kubernetes pkg/registry/<group>/<kind>/strategy.go. */
 struct strategy {
-    bool allow_create_on_update;
-    bool needs_revision_on_update; /* no unconditional update */
-    const char *(*check_name)(struct text name); /* NULL: DNS subdomain; see schema/formats.h for the form */
+    uint16_t flags;          /* enum strategy_flag */
+    uint8_t name;            /* enum strategy_name */
+    uint8_t status_metadata; /* enum strategy_status_metadata */
+    int32_t ttl_seconds;     /* events; 0: none */
     void (*prepare_create)(struct operation *op, struct value *obj);
     void (*prepare_update)(struct operation *op, struct value *obj, const struct value *old);
+    /* Instead of the rule above, for subresources that are not status; false: there is no such rule, update as usual. */
+    bool (*prepare_sub)(struct operation *op, struct value *obj, const struct value *old);
     void (*prepare_status)(struct operation *op, struct value *obj, const struct value *old);
     void (*validate)(struct operation *op, const struct value *obj, const struct value *old /* NULL: create */,
                      struct field_errors *errs);
@@ -59,23 +84,24 @@ struct strategy {
     int64_t (*grace_seconds)(const struct value *obj, int64_t asked);
     /* Finalizers besides metadata's (namespaces): true while the object must stay. */
     bool (*holds)(const struct value *obj);
-    /* What delete does besides: namespaces turn Terminating. obj is the tree that will be stored. */
-    void (*prepare_delete)(struct operation *op, struct value *obj);
-    int64_t ttl_seconds; /* events; 0: none */
+    enum delete_plan (*begin_delete)(struct operation *op, struct value *obj);
 };
-extern const struct strategy strategy_default;
+/* Of a storage type; never NULL. */
+const struct strategy *strategy_find(const struct resource_type *type);
 
 /* --- writing ---------------------------------------------------------------------------------------------------------------- */
 
 enum operation_kind { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE };
 
 struct delete_options {
-    int64_t grace_seconds; /* -1: not given */
+    int64_t grace_seconds; /* -1: not given; what a client sends below 0 counts as 1 */
     struct text uid;       /* preconditions; empty: none */
     struct text resource_version;
     struct text propagation; /* Orphan, Background, Foreground or empty */
     int orphan_dependents;   /* -1: not given */
 };
+/* INVALID with upstream's words for options that contradict each other. */
+int delete_options_check(struct arena *a, const struct delete_options *del, struct status *st);
 
 /* One write, embedded in or allocated by the caller, zero-initialised, then filled. */
 struct operation {
@@ -85,35 +111,39 @@ struct operation {
     const struct resource *resource;
     const struct resource_sub *sub; /* "status" and the like, or NULL */
     struct arena *arena;
-    struct text namespace, name;
+    struct text namespace, name; /* of the request; name is not needed for CREATE */
     bool is_dry_run;
     const struct user_info *user;   /* NULL: the server itself */
     struct delete_options del;
     void (*done)(struct operation *op);
     void *ctx; /* the caller's */
 
-    /* CREATE: the object. */
+    /* CREATE: the object; used up. */
     struct value object;
-    /* UPDATE: makes the new tree of the current one; called again with a newer current one when another writer was quicker and no
-     * resourceVersion was demanded. current: NULL when there is none (create on update). -1 ends the operation with st.
-     * Runs on whatever thread goes on with the operation; must not block. */
+    /* UPDATE: makes the new tree of the current one; called again with a newer current one when another writer was quicker.
+     * The tree is the registry's to change: a copy where the caller keeps one. current: NULL when there is none (create on
+     * update). -1 ends the operation with st. Runs on whatever thread goes on with the operation; must not block. */
     int (*transform)(struct operation *op, const struct object *current, const struct value *current_tree,
                      struct value *ret_new, struct status *st);
-    /* Admission: called with the tree about to be stored (and the old one), after transform and before validation. NULL: none. */
+    struct text expected_uid; /* UPDATE by PUT: the uid that the body gave; CONFLICT if it is another's */
+    bool may_create;          /* UPDATE: creates what is not there whatever the type's rule (apply) */
+    /* Admission: called with the tree about to be stored (and the old one; obj is NULL for DELETE), before defaults of the
+     * strategy and validation. Must not block. NULL: none. */
     int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
 
     /* what came of it, when done is called */
     struct status st;          /* STATUS_OK: it worked */
     struct object *result;     /* one reference, op's; of a dry run an object that is not stored */
     bool was_created;          /* UPDATE that created */
-    bool was_removed;          /* DELETE: gone now; otherwise it waits for finalizers or grace */
+    bool was_removed;          /* gone now: DELETE, or an UPDATE that took the last finalizer */
     bool was_unchanged;        /* nothing was written */
 
     /* private to the registry */
     struct storage_write write;
+    struct object *current, *written; /* one reference each */
+    void (*proceed)(struct operation *op);
     unsigned attempts;
-    struct object *current;
-    bool must_match; /* a resourceVersion was demanded: no retry */
+    bool removes_next; /* DELETE: the object is stored for a last time, then removed */
 };
 
 /* Starts the operation of op->kind. Its metadata rules: name and generateName, uid, creationTimestamp, generation, self-made
@@ -123,6 +153,12 @@ void registry_submit(struct operation *op);
 void operation_clear(struct operation *op);
 /* Start-up hooks and controllers: submits and waits. Never on an event loop or the committer thread. 0 or -1: see op->st. */
 int registry_run(struct operation *op);
+
+/* BAD_REQUEST unless the object is the one that the request names: an empty namespace is filled in, a name must be there and
+ * the same (name.p NULL: not checked). Updates check it after transform; handlers of PUT check it first, since it does not
+ * need the stored object. */
+int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace, struct text name,
+                            struct value *obj, struct status *st);
 
 /* --- reading ----------------------------------------------------------------------------------------------------------------- */
 
@@ -143,13 +179,21 @@ struct listing {
     struct list_request request;
     struct snapshot snapshot;
     uint64_t revision;       /* metadata.resourceVersion of the list */
+    /* private */
     struct tree_iter iter;
-    int64_t n_given;         /* objects given so far */
-    struct object *ahead;    /* private: the next match, looked up to know whether there is more */
+    struct buffer scratch;   /* the texts below */
+    struct text prefix;      /* keys that count begin with this */
+    struct text single;      /* the only key that can match; empty: any */
+    struct text last_key;    /* of the last object given */
+    int64_t n_given;
+    bool has_more; /* keys behind the last one, whether they match or not */
     bool is_done;
 };
-/* Checks the combination of parameters and takes the snapshot. Freshness is the caller's: when *ret_wait_for is not 0 the
- * store must reach that revision first (storage_wait), then call again. */
+/* Checks the parameters against each other: INVALID as upstream's ListOptions. Of lists only; watches have rules of their own. */
+int list_request_check(struct arena *a, const struct list_request *req, struct status *st);
+/* Takes the snapshot. Freshness is the caller's: when *ret_wait_for is not 0 the store must reach that revision first
+ * (storage_wait), then call again. BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone. The request's texts
+ * must live as long as the listing. */
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);
 struct object *listing_next(struct listing *l); /* borrowed from the snapshot; NULL at the end or limit */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists: a snapshot and a range of keys in it. Pages of one list are taken from the snapshot of one revision, so they fit together
+ * whatever is written meanwhile. Source: kubernetes/apiserver pkg/registry/generic/registry/store.go (ListPredicate),
+ * pkg/storage/interfaces.go (ValidateListOptions), pkg/storage/cacher/cacher.go (GetList). */
+#include "continue_token.h"
+#include "registry_internal.h"
+
+#define FIELD_NAME (-1)
+#define FIELD_NAMESPACE (-2)
+
+int list_request_check(struct arena *a, const struct list_request *req, struct status *st)
+{
+    static const char *const matches[] = {"Exact", "NotOlderThan", ""};
+    struct field_errors errs = {.arena = a};
+    struct text match = req->resource_version_match;
+    struct value bad = value_string(match);
+    const char *field = "resourceVersionMatch";
+
+    if (!match.n)
+        return 0;
+    if (!req->resource_version.n)
+        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (req->continue_token.n)
+        field_error(&errs, FIELD_FORBIDDEN, field, NULL, "resourceVersionMatch is forbidden when continue is provided");
+    if (!text_is(match, "Exact") && !text_is(match, "NotOlderThan"))
+        field_not_supported(&errs, field, &bad, matches, N_ELEMENTS(matches));
+    if (text_is(match, "Exact") && text_is(req->resource_version, "0"))
+        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+    return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT_NONE, &errs) : 0;
+}
+
+/* --- opening ---------------------------------------------------------------------------------------------------------- */
+
+static struct text single_namespace(const struct selector *fields)
+{
+    for (size_t i = 0; fields && i < fields->n; i++) {
+        const struct requirement *r = &fields->requirements[i];
+        if (r->field == FIELD_NAMESPACE && r->op == SELECT_EQUALS && r->n_values == 1)
+            return r->values[0];
+    }
+    return TEXT_NONE;
+}
+
+/* Sets prefix and, when the selectors leave one key only, single. Both lie in scratch. */
+static void set_range(struct listing *l)
+{
+    const struct list_request *req = &l->request;
+    struct text namespace = req->namespace, name = req->fields ? selector_single_name(req->fields) : TEXT_NONE;
+    bool is_namespaced = l->resource->storage->is_namespaced;
+
+    if (!namespace.n && is_namespaced)
+        namespace = single_namespace(req->fields);
+    buffer_room(&l->scratch, namespace.n + 1 + name.n); /* so that nothing moves */
+    if (is_namespaced && namespace.n) {
+        buffer_add(&l->scratch, namespace);
+        buffer_add_char(&l->scratch, '/');
+    }
+    l->prefix = buffer_text(&l->scratch);
+    if (!name.n || (is_namespaced && !namespace.n))
+        return;
+    buffer_add(&l->scratch, name);
+    l->single = buffer_text(&l->scratch);
+}
+
+static int open_at(struct listing *l, uint64_t revision, uint64_t *ret_wait_for, struct status *st)
+{
+    struct snapshot newest;
+
+    cache_snapshot(l->resource->cache, &newest);
+    uint64_t reached = newest.revision;
+    snapshot_release(&newest);
+    if (revision > reached) {
+        *ret_wait_for = revision;
+        return 0;
+    }
+    if (cache_snapshot_at(l->resource->cache, revision, &l->snapshot, st) == 0)
+        return 0;
+    if (st->reason == STATUS_EXPIRED && l->request.continue_token.n)
+        return status_set(st, STATUS_EXPIRED,
+                          "The provided continue parameter is too old to display a consistent list result. You must "
+                          "start a new list without the continue parameter.");
+    if (st->reason == STATUS_EXPIRED)
+        return status_set(st, STATUS_EXPIRED, "The resourceVersion for the provided list is too old.");
+    return -1;
+}
+
+static int open_newest(struct listing *l, uint64_t at_least, uint64_t *ret_wait_for)
+{
+    cache_snapshot(l->resource->cache, &l->snapshot);
+    if (l->snapshot.revision >= at_least)
+        return 0;
+    snapshot_release(&l->snapshot);
+    *ret_wait_for = at_least;
+    return 0;
+}
+
+/* ret_start: an owned copy in scratch. */
+static int open_page(struct listing *l, uint64_t *ret_wait_for, struct text *ret_start, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct text version = l->request.resource_version, start;
+    int64_t revision;
+
+    if (continue_token_decode(a, l->request.continue_token, &revision, &start, st) < 0)
+        return -1;
+    if (version.n && !text_is(version, "0"))
+        return status_set(st, STATUS_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+    size_t at = l->prefix.n;
+    buffer_add(&l->scratch, start);
+    l->prefix.p = l->scratch.p; /* the buffer may have moved */
+    *ret_start = text_first(buffer_text(&l->scratch), at + start.n);
+    return revision > 0 ? open_at(l, (uint64_t)revision, ret_wait_for, st) : open_newest(l, 0, ret_wait_for);
+}
+
+static int take_snapshot(struct listing *l, uint64_t *ret_wait_for, struct text *ret_start, struct status *st)
+{
+    const struct list_request *req = &l->request;
+    uint64_t revision = 0;
+
+    if (req->continue_token.n && !l->single.n)
+        return open_page(l, ret_wait_for, ret_start, st);
+    if (revision_parse(req->resource_version, &revision, st) < 0)
+        return status_wrap(st, "invalid resource version");
+    bool is_exact = text_is(req->resource_version_match, "Exact") ||
+                    (!req->resource_version_match.n && req->limit > 0 && revision > 0 && !l->single.n);
+    return is_exact ? open_at(l, revision, ret_wait_for, st) : open_newest(l, revision, ret_wait_for);
+}
+
+int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
+                 struct status *st)
+{
+    struct text start = TEXT_NONE;
+
+    *l = (struct listing){.resource = res, .request = *req};
+    *ret_wait_for = 0;
+    if (!res->cache)
+        return status_method_not_supported(st, res->type->group, res->type->name, "list");
+    set_range(l);
+    if (take_snapshot(l, ret_wait_for, &start, st) < 0 || *ret_wait_for) {
+        listing_close(l);
+        return *ret_wait_for ? 0 : -1;
+    }
+    l->revision = l->snapshot.revision;
+    if (!start.n)
+        start = l->single.n ? l->single : l->prefix;
+    if (start.n)
+        tree_iter_seek(&l->iter, &object_tree_ops, l->snapshot.tree, start);
+    else
+        tree_iter_init(&l->iter, &object_tree_ops, l->snapshot.tree);
+    return 0;
+}
+
+void listing_close(struct listing *l)
+{
+    snapshot_release(&l->snapshot);
+    buffer_deinit(&l->scratch);
+    l->is_done = true;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------------ */
+
+/* The next object of the range. */
+static struct object *next_in_range(struct listing *l)
+{
+    struct object *o = tree_iter_next(&l->iter);
+
+    if (!o || (l->single.n ? !text_eq(o->key, l->single) : !text_starts(o->key, l->prefix)))
+        return NULL;
+    return o;
+}
+
+static bool matches(const struct listing *l, const struct object *o)
+{
+    const struct list_request *req = &l->request;
+
+    return (!req->labels || selector_match_labels(req->labels, o)) &&
+           (!req->fields || selector_match_fields(req->fields, o));
+}
+
+struct object *listing_next(struct listing *l)
+{
+    struct object *o;
+
+    while (!l->is_done && (o = next_in_range(l))) {
+        if (l->request.limit > 0 && l->n_given == l->request.limit) {
+            l->has_more = true;
+            break;
+        }
+        if (!matches(l, o))
+            continue;
+        l->n_given++;
+        l->last_key = o->key;
+        return o;
+    }
+    l->is_done = true;
+    return NULL;
+}
+
+static size_t count_behind(const struct listing *l)
+{
+    const struct tree *t = l->snapshot.tree;
+    size_t end = tree_count(t), at = tree_rank(&object_tree_ops, t, l->last_key) + 1;
+
+    if (l->prefix.n) { /* the first key behind the prefix: its last byte is a slash */
+        char key[300];
+        size_t n = l->prefix.n < sizeof(key) ? l->prefix.n : sizeof(key);
+        memcpy(key, l->prefix.p, n);
+        key[n - 1]++;
+        end = tree_rank(&object_tree_ops, t, (struct text){key, n});
+    }
+    return end > at ? end - at : 0;
+}
+
+struct text listing_continue(struct arena *a, const struct listing *l, int64_t *ret_remaining)
+{
+    const struct list_request *req = &l->request;
+    bool selects = (req->labels && req->labels->n) || (req->fields && req->fields->n);
+
+    *ret_remaining = -1;
+    if (!l->has_more)
+        return TEXT_NONE;
+    if (!selects)
+        *ret_remaining = (int64_t)count_behind(l);
+    return continue_token_encode(a, (int64_t)l->revision, text_from(l->last_key, l->prefix.n));
+}

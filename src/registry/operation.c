@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of an operation: load the current object, make the new one, queue the write, and go on where the committer says so
+ * (op->proceed): finish, or, when another writer was quicker, begin anew with the newer object. No thread waits but that of
+ * registry_run. */
+#include <pthread.h>
+
+#include "registry_internal.h"
+
+#define ATTEMPTS_MAX 1000                        /* each lost race means that another writer won: this is no livelock */
+#define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
+
+void operation_finish(struct operation *op)
+{
+    op->done(op);
+}
+
+void operation_fail(struct operation *op)
+{
+    if (op->st.reason == STATUS_OK)
+        status_set(&op->st, STATUS_INTERNAL_ERROR, "the operation failed without saying why");
+    op->done(op);
+}
+
+void operation_clear(struct operation *op)
+{
+    object_unref(MOVE(op->result));
+    object_unref(MOVE(op->current));
+    object_unref(MOVE(op->written));
+    status_clear(&op->st);
+    status_clear(&op->write.st);
+}
+
+struct text operation_key(struct arena *a, const struct operation *op, struct text name)
+{
+    if (!op->resource->storage->is_namespaced)
+        return name;
+    return arena_textf(a, "%.*s/%.*s", TEXT_ARG(op->namespace), TEXT_ARG(name));
+}
+
+int operation_load(struct operation *op, struct value *ret_tree)
+{
+    object_unref(MOVE(op->current));
+    object_unref(MOVE(op->written));
+    if (op->attempts++ == ATTEMPTS_MAX)
+        return status_conflict(&op->st, op->resource->type->group, op->resource->type->name, op->name,
+                               "too many others write this object");
+    op->current = cache_get(op->resource->cache, operation_key(op->arena, op, op->name));
+    if (!op->current)
+        return 0;
+    if (op->current->is_unreadable)
+        return status_internal_error(&op->st, "the stored object %.*s cannot be read", TEXT_ARG(op->current->key));
+    return object_tree(op->arena, op->current, ret_tree, &op->st);
+}
+
+/* --- writing ---------------------------------------------------------------------------------------------------------- */
+
+int operation_encode(struct operation *op, struct value *obj)
+{
+    const struct resource_type *type = op->resource->storage;
+    struct buffer b = BUFFER_IN(op->arena);
+    size_t rv_at;
+
+    value_set(op->arena, obj, TEXT("kind"), value_string(type->kind->gvk.kind));
+    value_set(op->arena, obj, TEXT("apiVersion"), value_string(type->kind->api_version));
+    schema_arrange(op->arena, type->kind->schema, obj);
+    schema_encode(&b, type->kind->schema, obj, &rv_at);
+    if (b.n > OBJECT_BYTES_MAX)
+        return status_set(&op->st, STATUS_REQUEST_ENTITY_TOO_LARGE,
+                          "Request entity is too large: the object would take %zu bytes, %zu are allowed", b.n,
+                          OBJECT_BYTES_MAX);
+    object_unref(MOVE(op->written));
+    op->written = object_new(type, buffer_text(&b), rv_at, obj);
+    if (op->resource->strategy->ttl_seconds)
+        op->written->expires_ms = clock_now_ns() / 1000000 + (int64_t)op->resource->strategy->ttl_seconds * 1000;
+    return 0;
+}
+
+bool operation_is_no_op(const struct operation *op)
+{
+    struct text now[2], before[2];
+
+    object_stored(op->written, now);
+    object_stored(op->current, before);
+    return text_eq(now[0], before[0]) && text_eq(now[1], before[1]);
+}
+
+static void written(struct storage_write *w)
+{
+    struct operation *op = CONTAINER_OF(w, struct operation, write);
+
+    if (w->result == WRITE_FAILED) {
+        status_move(&op->st, &w->st);
+        operation_fail(op);
+        return;
+    }
+    op->proceed(op);
+}
+
+void operation_write(struct operation *op, enum write_op what, void (*proceed)(struct operation *op))
+{
+    status_clear(&op->write.st);
+    op->write = (struct storage_write){
+        .type = op->resource->storage,
+        .op = what,
+        .key = what == WRITE_PUT ? op->written->key : op->current->key,
+        .expected_revision = op->current ? op->current->revision : 0,
+        .object = what == WRITE_PUT ? op->written : NULL,
+        .previous = op->current,
+        .done = written,
+    };
+    op->proceed = proceed;
+    storage_submit(op->registry->storage, &op->write);
+}
+
+/* --- entry ------------------------------------------------------------------------------------------------------------- */
+
+void registry_submit(struct operation *op)
+{
+    static void (*const runs[])(struct operation *) = {
+        [OPERATION_CREATE] = create_run, [OPERATION_UPDATE] = update_run, [OPERATION_DELETE] = delete_run};
+
+    if (!op->resource->cache) {
+        status_method_not_supported(&op->st, op->resource->type->group, op->resource->type->name, "store");
+        operation_fail(op);
+        return;
+    }
+    runs[op->kind](op);
+}
+
+struct waiter {
+    pthread_mutex_t mu;
+    pthread_cond_t ended;
+    bool is_done; /* mu */
+};
+
+static void wake(struct operation *op)
+{
+    struct waiter *w = op->ctx;
+
+    pthread_mutex_lock(&w->mu);
+    w->is_done = true;
+    pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->mu);
+}
+
+int registry_run(struct operation *op)
+{
+    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    void *ctx = op->ctx;
+
+    op->ctx = &w;
+    op->done = wake;
+    registry_submit(op);
+    pthread_mutex_lock(&w.mu);
+    while (!w.is_done)
+        pthread_cond_wait(&w.ended, &w.mu);
+    pthread_mutex_unlock(&w.mu);
+    pthread_cond_destroy(&w.ended);
+    pthread_mutex_destroy(&w.mu);
+    op->ctx = ctx;
+    return op->st.reason == STATUS_OK ? 0 : -1;
+}
+
+int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace, struct text name,
+                            struct value *obj, struct status *st)
+{
+    struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
+    struct text own = value_get_text(metadata, TEXT("namespace")), called = value_get_text(metadata, TEXT("name"));
+    /* A namespace's own request carries its name as the namespace. */
+    struct text expected = res->type->is_namespaced ? namespace : TEXT_NONE;
+
+    if (own.n && expected.n && !text_eq(own, expected))
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "the namespace of the provided object does not match the namespace sent on the request");
+    if (!text_eq(own, expected)) {
+        if (expected.n)
+            value_set(a, metadata, TEXT("namespace"), value_string(expected));
+        else
+            value_remove(metadata, TEXT("namespace"));
+    }
+    if (!name.p)
+        return 0;
+    if (!called.n)
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
+                          TEXT_ARG(name));
+    if (!text_eq(called, name))
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "the name of the object (%.*s) does not match the name on the URL (%.*s)", TEXT_ARG(called),
+                          TEXT_ARG(name));
+    return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* registry_internal.h - what the registry's files share. */
+#pragma once
+
+#include "registry.h"
+
+struct registry {
+    struct storage *storage;
+    struct resource *resources; /* n of them, linked in the table's order */
+    size_t n;
+    struct map by_path; /* "group/version/name" -> resource */
+    struct arena *arena;
+    struct cache *namespaces;
+};
+
+/* --- trees ---------------------------------------------------------------------------------------------------------- */
+
+static inline struct value *metadata_of(const struct value *obj)
+{
+    return value_get(obj, TEXT("metadata"));
+}
+static inline bool is_deleting(const struct value *obj)
+{
+    const struct value *t = value_at(obj, "metadata", "deletionTimestamp", NULL);
+    return t && t->kind == VALUE_STRING;
+}
+/* The member as old has it, or none. */
+void keep_member(struct arena *a, struct value *obj, const struct value *old, struct text name);
+/* Are the members equal, absent ones too? */
+bool same_member(const struct value *x, const struct value *y, struct text name);
+size_t finalizer_count(const struct value *obj);
+struct text time_text(struct arena *a, int64_t wall_ns); /* RFC 3339 to the second */
+
+/* --- metadata ----------------------------------------------------------------------------------------------------------- */
+
+void metadata_fill_system(struct arena *a, struct value *obj); /* uid, creationTimestamp; forgets what is the server's */
+struct text name_generate(struct arena *a, struct text base);
+/* As upstream's ValidateObjectMeta for the name's rule, with kind's finalizer rule when strategy is not NULL. */
+void metadata_check(struct arena *a, const struct resource_type *type, const struct strategy *strategy,
+                    const struct value *obj, struct field_errors *errs);
+void metadata_check_update(const struct value *obj, const struct value *old, struct field_errors *errs);
+
+/* --- operations --------------------------------------------------------------------------------------------------------- */
+
+void operation_finish(struct operation *op); /* calls done */
+void operation_fail(struct operation *op);   /* op->st says why */
+/* Prepares obj by the strategy for creation or update, as data and hooks say. */
+void strategy_prepare_create(struct operation *op, struct value *obj);
+void strategy_prepare_update(struct operation *op, struct value *obj, const struct value *old);
+/* Both run to the point where a write is queued or the operation ends. */
+void create_run(struct operation *op);
+void create_object(struct operation *op, struct value *obj); /* the part that create on update shares */
+void update_run(struct operation *op);
+void delete_run(struct operation *op);
+/* Sets or takes away orphan and foregroundDeletion, as the options, the object and its type say. */
+void delete_set_collector_finalizers(const struct operation *op, struct value *obj);
+/* Encodes obj into op->written; -1: op->st is set. */
+int operation_encode(struct operation *op, struct value *obj);
+bool operation_is_no_op(const struct operation *op); /* written says what current says */
+/* Queues the write of op->written over op->current (either may be NULL); then proceed is called on the committer thread. */
+void operation_write(struct operation *op, enum write_op what, void (*proceed)(struct operation *op));
+/* op->current from the cache, and its tree; -1: op->st is set (there may be none: 0 and current NULL). */
+int operation_load(struct operation *op, struct value *ret_tree);
+struct text operation_key(struct arena *a, const struct operation *op, struct text name);
+
+/* --- namespaces ----------------------------------------------------------------------------------------------------------- */
+
+/* May the object be created in op->namespace? NOT_FOUND when there is none, FORBIDDEN while it ends. */
+int namespace_check_create(struct operation *op, const struct value *obj, struct status *st);
+int namespace_check_delete(struct operation *op, struct status *st);
+
+/* --- rows of strategies.c that have hooks, in files of their own ------------------------------------------------------------ */
+
+extern const struct strategy strategy_pods, strategy_namespaces, strategy_services, strategy_persistent_volumes,
+    strategy_persistent_volume_claims, strategy_secrets, strategy_certificate_requests, strategy_api_services,
+    strategy_custom_resource_definitions;

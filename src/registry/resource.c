@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of what is served. Versions of one kind share the storage type, its cache and its strategy. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "registry_internal.h"
+
+static bool serves(bool (*is_served)(void *, const struct resource_type *), void *ctx,
+                   const struct resource_type *type)
+{
+    return is_served ? is_served(ctx, type) : type->is_on_by_default;
+}
+
+/* Resources without get and list are forms to fill in: nothing of them is stored. */
+static bool is_stored(const struct resource_type *type)
+{
+    return type->verbs & (VERB_GET | VERB_LIST);
+}
+
+static const struct resource_type *storage_type_of(const struct resource_type *type)
+{
+    return type->storage ? type->storage : type;
+}
+
+const struct resource_type *const *registry_storage_types(bool (*is_served)(void *, const struct resource_type *),
+                                                          void *ctx, size_t *ret_n)
+{
+    static const struct resource_type **types;
+    size_t n = 0;
+
+    free(types);
+    types = xcalloc(n_schema_resources, sizeof(*types));
+    for (size_t i = 0; i < n_schema_resources; i++) {
+        const struct resource_type *type = &schema_resources[i], *storage = storage_type_of(type);
+        size_t k = 0;
+        if (!is_stored(type) || !serves(is_served, ctx, type))
+            continue;
+        while (k < n && types[k] != storage)
+            k++;
+        if (k == n)
+            types[n++] = storage;
+    }
+    *ret_n = n;
+    return types;
+}
+
+static struct text path_of(struct arena *a, struct text group, struct text version, struct text name)
+{
+    return arena_textf(a, "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
+}
+
+static void add(struct registry *reg, const struct resource_type *type)
+{
+    struct resource *r = &reg->resources[reg->n++];
+
+    *r = (struct resource){.type = type, .strategy = strategy_find(storage_type_of(type))};
+    if (is_stored(type)) {
+        r->storage = storage_type_of(type);
+        r->cache = storage_cache(reg->storage, r->storage);
+    }
+    if (reg->n > 1)
+        r[-1].next = r;
+    map_put(&reg->by_path, path_of(reg->arena, type->group, type->version, type->name), r);
+}
+
+int registry_start(const struct registry_options *opt, struct registry **ret, struct status *st)
+{
+    struct registry *reg = xcalloc(1, sizeof(*reg));
+
+    reg->storage = opt->storage;
+    reg->arena = arena_new();
+    reg->resources = xcalloc(n_schema_resources, sizeof(*reg->resources));
+    for (size_t i = 0; i < n_schema_resources; i++) {
+        const struct resource_type *type = &schema_resources[i];
+        if (!serves(opt->is_served, opt->ctx, type))
+            continue;
+        add(reg, type);
+        if (is_stored(type) && !reg->resources[reg->n - 1].cache) {
+            registry_stop(reg);
+            return status_internal_error(st, "%.*s/%.*s has no cache", TEXT_ARG(type->group), TEXT_ARG(type->name));
+        }
+    }
+    const struct resource *namespaces = registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("namespaces"));
+    reg->namespaces = namespaces ? namespaces->cache : NULL;
+    *ret = reg;
+    return 0;
+}
+
+void registry_stop(struct registry *reg)
+{
+    if (!reg)
+        return;
+    map_deinit(&reg->by_path);
+    arena_free(reg->arena);
+    free(reg->resources);
+    free(reg);
+}
+
+const struct resource *registry_find(const struct registry *reg, struct text group, struct text version,
+                                     struct text name)
+{
+    char path[256];
+    int n = snprintf(path, sizeof(path), "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
+
+    return n < (int)sizeof(path) ? map_get(&reg->by_path, (struct text){path, (size_t)n}) : NULL;
+}
+
+const struct resource *registry_resources(const struct registry *reg)
+{
+    return reg->n ? reg->resources : NULL;
+}
+
+struct storage *registry_storage(const struct registry *reg)
+{
+    return reg->storage;
+}
+
+int registry_get(const struct resource *res, struct text namespace, struct text name, struct object **ret,
+                 struct status *st)
+{
+    char path[600];
+    struct text key = name;
+
+    if (res->cache && res->storage->is_namespaced) {
+        int n = snprintf(path, sizeof(path), "%.*s/%.*s", TEXT_ARG(namespace), TEXT_ARG(name));
+        key = (struct text){path, n < (int)sizeof(path) ? (size_t)n : 0};
+    }
+    struct object *o = res->cache ? cache_get(res->cache, key) : NULL;
+    if (!o)
+        return status_not_found(st, res->type->group, res->type->name, name);
+    if (o->is_unreadable) {
+        object_unref(o);
+        return status_internal_error(st, "the stored object %.*s cannot be read", TEXT_ARG(key));
+    }
+    *ret = o;
+    return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The strategies as data. A storage type without a row has a DNS subdomain as its name and nothing special. Rows whose rules are
+ * algorithms stand in files of their own, below the name of their group.
+ * Source: kubernetes pkg/registry/<group>/<kind>/strategy.go and storage/storage.go (ReturnDeletedObject). */
+#include "registry_internal.h"
+
+#define ON_UPDATE STRATEGY_CREATE_ON_UPDATE
+#define NEEDS_RV STRATEGY_NEEDS_REVISION
+#define RETURNS STRATEGY_RETURNS_DELETED
+#define ANY_FINALIZER STRATEGY_ANY_FINALIZER
+#define AGAIN STRATEGY_CHECKS_META_AGAIN
+
+static const struct strategy plain = {0}, checked_again = {.flags = AGAIN}, returned = {.flags = RETURNS},
+                             own_status = {.status_metadata = STATUS_METADATA_NONE};
+static const struct strategy nodes = {.flags = STRATEGY_KEEPS_STATUS};
+static const struct strategy endpoints = {.flags = ON_UPDATE | AGAIN};
+static const struct strategy limit_ranges = {.flags = ON_UPDATE};
+static const struct strategy service_accounts = {.flags = RETURNS | AGAIN};
+static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | STRATEGY_NO_COLLECTION,
+                                       .name = NAME_PATH_SEGMENT,
+                                       .ttl_seconds = 3600};
+static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS,
+                                            .status_metadata = STATUS_METADATA_NO_LABELS};
+static const struct strategy replicated_or_run = {.flags = STRATEGY_ORPHANS | AGAIN};
+static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | AGAIN};
+static const struct strategy leases = {.flags = ON_UPDATE | NEEDS_RV | ANY_FINALIZER};
+static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER, .name = NAME_PATH_SEGMENT};
+static const struct strategy rbac = {.flags = ON_UPDATE | AGAIN, .name = NAME_PATH_SEGMENT};
+static const struct strategy runtime_classes = {.flags = ON_UPDATE | NEEDS_RV};
+static const struct strategy csi = {.flags = RETURNS | NEEDS_RV};
+static const struct strategy storage_capacities = {.flags = NEEDS_RV};
+static const struct strategy volume_attachments = {.flags = RETURNS | NEEDS_RV,
+                                                   .status_metadata = STATUS_METADATA_NONE};
+static const struct strategy resource_claims = {.flags = RETURNS, .status_metadata = STATUS_METADATA_NONE};
+static const struct strategy admission = {.flags = NEEDS_RV | ANY_FINALIZER,
+                                          .status_metadata = STATUS_METADATA_NONE};
+static const struct strategy storage_versions = {.flags = NEEDS_RV, .status_metadata = STATUS_METADATA_NONE};
+
+static const struct {
+    struct text group, name;
+    const struct strategy *strategy;
+} rows[] = {
+    {TEXT(""), TEXT("configmaps"), &checked_again},
+    {TEXT(""), TEXT("endpoints"), &endpoints},
+    {TEXT(""), TEXT("events"), &events},
+    {TEXT(""), TEXT("limitranges"), &limit_ranges},
+    {TEXT(""), TEXT("namespaces"), &strategy_namespaces},
+    {TEXT(""), TEXT("nodes"), &nodes},
+    {TEXT(""), TEXT("persistentvolumeclaims"), &strategy_persistent_volume_claims},
+    {TEXT(""), TEXT("persistentvolumes"), &strategy_persistent_volumes},
+    {TEXT(""), TEXT("pods"), &strategy_pods},
+    {TEXT(""), TEXT("podtemplates"), &returned},
+    {TEXT(""), TEXT("replicationcontrollers"), &replicated_or_run},
+    {TEXT(""), TEXT("resourcequotas"), &returned},
+    {TEXT(""), TEXT("secrets"), &strategy_secrets},
+    {TEXT(""), TEXT("serviceaccounts"), &service_accounts},
+    {TEXT(""), TEXT("services"), &strategy_services},
+    {TEXT("admissionregistration.k8s.io"), TEXT("mutatingadmissionpolicies"), &admission},
+    {TEXT("admissionregistration.k8s.io"), TEXT("mutatingadmissionpolicybindings"), &admission},
+    {TEXT("admissionregistration.k8s.io"), TEXT("mutatingwebhookconfigurations"), &admission},
+    {TEXT("admissionregistration.k8s.io"), TEXT("validatingadmissionpolicies"), &admission},
+    {TEXT("admissionregistration.k8s.io"), TEXT("validatingadmissionpolicybindings"), &admission},
+    {TEXT("admissionregistration.k8s.io"), TEXT("validatingwebhookconfigurations"), &admission},
+    {TEXT("apiextensions.k8s.io"), TEXT("customresourcedefinitions"), &strategy_custom_resource_definitions},
+    {TEXT("apiregistration.k8s.io"), TEXT("apiservices"), &strategy_api_services},
+    {TEXT("apps"), TEXT("daemonsets"), &checked_again},
+    {TEXT("apps"), TEXT("deployments"), &deployments},
+    {TEXT("apps"), TEXT("replicasets"), &checked_again},
+    {TEXT("batch"), TEXT("jobs"), &replicated_or_run},
+    {TEXT("certificates.k8s.io"), TEXT("certificatesigningrequests"), &strategy_certificate_requests},
+    {TEXT("coordination.k8s.io"), TEXT("leasecandidates"), &leases},
+    {TEXT("coordination.k8s.io"), TEXT("leases"), &leases},
+    {TEXT("discovery.k8s.io"), TEXT("endpointslices"), &endpoint_slices},
+    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("flowschemas"), &own_status},
+    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("prioritylevelconfigurations"), &own_status},
+    {TEXT("internal.apiserver.k8s.io"), TEXT("storageversions"), &storage_versions},
+    {TEXT("networking.k8s.io"), TEXT("networkpolicies"), &checked_again},
+    {TEXT("node.k8s.io"), TEXT("runtimeclasses"), &runtime_classes},
+    {TEXT("policy"), TEXT("poddisruptionbudgets"), &disruption_budgets},
+    {TEXT("rbac.authorization.k8s.io"), TEXT("clusterrolebindings"), &rbac},
+    {TEXT("rbac.authorization.k8s.io"), TEXT("clusterroles"), &rbac},
+    {TEXT("rbac.authorization.k8s.io"), TEXT("rolebindings"), &rbac},
+    {TEXT("rbac.authorization.k8s.io"), TEXT("roles"), &rbac},
+    {TEXT("resource.k8s.io"), TEXT("deviceclasses"), &returned},
+    {TEXT("resource.k8s.io"), TEXT("devicetaintrules"), &resource_claims},
+    {TEXT("resource.k8s.io"), TEXT("resourceclaims"), &resource_claims},
+    {TEXT("resource.k8s.io"), TEXT("resourceclaimtemplates"), &returned},
+    {TEXT("resource.k8s.io"), TEXT("resourceslices"), &returned},
+    {TEXT("storage.k8s.io"), TEXT("csidrivers"), &csi},
+    {TEXT("storage.k8s.io"), TEXT("csinodes"), &csi},
+    {TEXT("storage.k8s.io"), TEXT("csistoragecapacities"), &storage_capacities},
+    {TEXT("storage.k8s.io"), TEXT("storageclasses"), &returned},
+    {TEXT("storage.k8s.io"), TEXT("volumeattachments"), &volume_attachments},
+    {TEXT("storage.k8s.io"), TEXT("volumeattributesclasses"), &returned},
+    {TEXT("storagemigration.k8s.io"), TEXT("storageversionmigrations"), &storage_versions},
+};
+
+const struct strategy *strategy_find(const struct resource_type *type)
+{
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        if (text_eq(rows[i].group, type->group) && text_eq(rows[i].name, type->name))
+            return rows[i].strategy;
+    }
+    return &plain;
+}
