@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/arena.h"      /* memory that dies together */
+#include "base/base64.h"     /* RFC 4648 */
 #include "base/clock.h"      /* time, fakeable */
 #include "base/containers.h" /* vector, list, hash map */
 #include "base/duration.h"   /* Go's durations */
