@@ -115,6 +115,8 @@ static bool prepare_sub(struct operation *op, struct value *obj, const struct va
 {
     bool is_ephemeral = text_is(op->sub->name, "ephemeralcontainers"), is_resize = text_is(op->sub->name, "resize");
 
+    if (text_is(op->sub->name, "binding"))
+        return true; /* it was made of the current pod, and changes spec and status */
     if (!is_ephemeral && !is_resize)
         return false;
     struct value sent = value_copy(op->arena, value_object_at(op->arena, obj, TEXT("spec")));
