@@ -201,6 +201,7 @@ static enum flow serve_resource(struct request *r, struct endpoints *e)
     }
     if (step == call_create && text_is(type->name, "bindings")) { /* the other way to bind a pod */
         res = registry_find(e->opt.registry, type->group, type->version, TEXT("pods"));
+        sub = res ? find_sub(res->type, TEXT("binding")) : NULL;
         step = call_binding_create;
     }
     if (!step || !res || !res->cache || !endpoints_serves(type, sub))
