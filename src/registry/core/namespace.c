@@ -27,11 +27,11 @@ static void set_label(struct operation *op, struct value *obj)
 
 static void prepare_create(struct operation *op, struct value *obj)
 {
-    struct value *spec = spec_of(op->arena, obj);
-    struct value *list = value_get(spec, TEXT("finalizers"));
     bool has_kubernetes = false;
 
     set_phase(op->arena, obj, TEXT("Active"));
+    struct value *spec = spec_of(op->arena, obj); /* obj gets no member any more */
+    struct value *list = value_get(spec, TEXT("finalizers"));
     if (!list || list->kind != VALUE_LIST)
         list = value_set(op->arena, spec, TEXT("finalizers"), value_list());
     for (size_t i = 0; i < list->n; i++)
