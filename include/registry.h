@@ -143,7 +143,8 @@ struct operation {
     struct object *current, *written; /* one reference each */
     void (*proceed)(struct operation *op);
     unsigned attempts;
-    bool removes_next; /* DELETE: the object is stored for a last time, then removed */
+    bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
+    bool generates_name; /* CREATE: the name is made up, and another one when it is taken */
 };
 
 /* Starts the operation of op->kind. Its metadata rules: name and generateName, uid, creationTimestamp, generation, self-made

@@ -10,12 +10,11 @@ static const struct resource_type *type_of(const struct operation *op)
     return op->resource->type;
 }
 
-static bool is_named_by_us(const struct operation *op)
+static bool wants_a_name(const struct value *obj)
 {
-    const struct value *metadata = metadata_of(&op->object);
+    const struct value *metadata = metadata_of(obj);
 
-    return op->kind == OPERATION_CREATE && !value_get_text(metadata, TEXT("name")).n &&
-           value_get_text(metadata, TEXT("generateName")).n;
+    return !value_get_text(metadata, TEXT("name")).n && value_get_text(metadata, TEXT("generateName")).n;
 }
 
 static int validate(struct operation *op, const struct value *obj)
@@ -39,7 +38,7 @@ static void fail_exists(struct operation *op, struct text name, bool is_deleting
 {
     struct text group = type_of(op)->group;
 
-    if (!is_named_by_us(op)) {
+    if (!op->generates_name) {
         status_already_exists(&op->st, group, type_of(op)->name, name);
         if (is_deleting_now)
             status_wrap(&op->st, "object is being deleted");
@@ -65,7 +64,7 @@ static void created(struct operation *op)
         update_run(op);
         return;
     }
-    if (is_named_by_us(op) && op->attempts < NAME_ATTEMPTS_MAX) {
+    if (op->generates_name && op->attempts < NAME_ATTEMPTS_MAX) {
         create_run(op);
         return;
     }
@@ -106,7 +105,7 @@ void create_object(struct operation *op, struct value *obj)
     }
     metadata_fill_system(op->arena, obj);
     metadata = metadata_of(obj);
-    if (!value_get_text(metadata, TEXT("name")).n && value_get_text(metadata, TEXT("generateName")).n)
+    if (wants_a_name(obj))
         value_set(op->arena, metadata, TEXT("name"),
                   value_string(name_generate(op->arena, value_get_text(metadata, TEXT("generateName")))));
     strategy_prepare_create(op, obj);
@@ -129,11 +128,13 @@ void create_object(struct operation *op, struct value *obj)
 
 void create_run(struct operation *op)
 {
-    struct value obj = op->object;
-
-    op->attempts++;
     object_unref(MOVE(op->written));
-    if (is_named_by_us(op))
-        obj = value_copy(op->arena, &op->object);
-    create_object(op, &obj);
+    if (op->attempts++ == 0)
+        op->generates_name = wants_a_name(&op->object);
+    if (op->generates_name) { /* the object as it came must be there for another try */
+        struct value copy = value_copy(op->arena, &op->object);
+        create_object(op, &copy);
+    } else {
+        create_object(op, &op->object);
+    }
 }
