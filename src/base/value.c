@@ -29,9 +29,9 @@ static inline struct value_member *find(const struct value *v, struct text key)
 {
     if (!v || v->kind != VALUE_OBJECT)
         return NULL;
-    for (struct value_member *m = v->members, *end = m + v->n; m < end; m++) {
-        if (text_eq(member_key(m), key))
-            return m;
+    for (uint32_t i = 0; i < v->n; i++) { /* no pointer to an end: an empty object may have no array */
+        if (text_eq(member_key(&v->members[i]), key))
+            return &v->members[i];
     }
     return NULL;
 }
