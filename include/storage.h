@@ -34,5 +34,8 @@ void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void
 void storage_submit(struct storage *s, struct storage_write *w);
 int storage_check(struct storage *s, struct status *st);
 
-/* metadata.resourceVersion texts. */
+/* metadata.resourceVersion texts; empty is 0. BAD_REQUEST for anything that is no number. */
 int revision_parse(struct text t, uint64_t *ret, struct status *st);
+/* TIMEOUT, for a revision that the store has not reached in time: clients know to retry. Source: kubernetes/apiserver
+ * pkg/storage/errors.go, NewTooLargeResourceVersionError. */
+int revision_too_large(struct status *st, uint64_t revision, uint64_t current);

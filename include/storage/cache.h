@@ -62,8 +62,9 @@ struct watch_options {
     uint64_t revision;              /* events after this one */
     bool send_initial;              /* first the current objects as ADDED (from NOW with an unset version, ANY, or sendInitialEvents) */
 };
-/* A reader of the current state, then of all changes. EXPIRED ("too old resource version: 5 (100)") when the ring no longer reaches back to the revision. ret_revision: where the
- * watch began (the initial objects' revision). */
+/* EXPIRED ("too old resource version: 5 (100)") when the ring no longer reaches back to the revision. ret_revision: where the
+ * watch began (the initial objects' revision). Both ret_ are set before the first callback. No other thread may stop the
+ * watch before this returns; a callback may. */
 int watch_start(struct cache *c, const struct watch_options *opt, struct watcher **ret, uint64_t *ret_revision,
                 struct status *st);
 /* After this returns no callback runs or will run, unless called from one. Waits for one that runs: hold no lock that a

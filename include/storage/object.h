@@ -41,6 +41,8 @@ int object_load(const struct resource_type *type, struct text stored, uint64_t r
 struct object *object_unreadable(const struct resource_type *type, struct text key, struct text stored,
                                  uint64_t revision);
 void object_seal(struct object *o, uint64_t revision); /* once, before it is shared */
+/* Instead, for an answer that is never stored and has no resource version. */
+void object_seal_dry(struct object *o);
 /* A sealed copy at another revision: a deletion's last state. */
 struct object *object_with_revision(const struct object *o, uint64_t revision);
 /* What an engine writes: the JSON around the resource version, as two pieces; sealed or not. */

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch cache's state: the committer makes the next tree beside the current one, then swaps pointers under the lock.
+ * A snapshot's revision is the store's, read before the tree: whatever the store had reached by then is in the tree.
+ * A past state is the base of the ring's chunk of that time with the chunk's events applied; the last few that were asked
+ * for are kept, since the pages of one list ask for the same. */
+#include "storage/cache_internal.h"
+
+#include <stdlib.h>
+
+void snapshot_release(struct snapshot *s)
+{
+    tree_unref(&object_tree_ops, s->tree);
+    *s = (struct snapshot){0};
+}
+
+const char *event_type_name(enum event_type t)
+{
+    static const char *const names[] = {[EVENT_ADDED] = "ADDED", [EVENT_MODIFIED] = "MODIFIED",
+                                        [EVENT_DELETED] = "DELETED", [EVENT_BOOKMARK] = "BOOKMARK",
+                                        [EVENT_ERROR] = "ERROR"};
+    return names[t];
+}
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+struct cache *cache_new(const struct resource_type *type, const struct store_clock *clock)
+{
+    struct cache *c = xcalloc(1, sizeof(*c));
+    c->refs = 1;
+    c->type = type;
+    c->clock = clock;
+    pthread_mutex_init(&c->mu, NULL);
+    pthread_mutex_init(&c->watch_mu, NULL);
+    list_init(&c->watchers);
+    return c;
+}
+
+struct cache *cache_ref(struct cache *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
+void cache_unref(struct cache *c)
+{
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    cursor_close(&c->undelivered);
+    ring_deinit(&c->ring);
+    for (size_t i = 0; i < ROLLED_MAX; i++)
+        snapshot_release(&c->rolled[i]);
+    tree_unref(&object_tree_ops, c->tree);
+    map_deinit(&c->by_namespace);
+    map_deinit(&c->by_key);
+    pthread_mutex_destroy(&c->mu);
+    pthread_mutex_destroy(&c->watch_mu);
+    free(c);
+}
+
+void cache_load(struct cache *c, struct object *o)
+{
+    c->tree = tree_put(&object_tree_ops, c->tree, o);
+}
+
+void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t history_ms)
+{
+    c->revision = revision;
+    ring_init(&c->ring, events_max, history_ms, tree_ref(c->tree), revision);
+    c->undelivered = ring_end_locked(&c->ring);
+}
+
+/* --- changes ------------------------------------------------------------------------------------------------------ */
+
+static struct event *event_new(const struct storage_write *w)
+{
+    struct event *e = xmalloc(sizeof(*e));
+    *e = (struct event){.refs = 1, .revision = w->revision, .at_ms = clock_mono_ms(),
+                        .previous = object_ref(w->previous)};
+    if (w->op == WRITE_DELETE) {
+        e->type = EVENT_DELETED;
+        e->object = object_with_revision(w->previous, w->revision);
+    } else {
+        e->type = w->previous ? EVENT_MODIFIED : EVENT_ADDED;
+        e->object = object_ref(w->object);
+    }
+    return e;
+}
+
+/* Takes t. */
+static struct tree *tree_apply(struct tree *t, const struct event *e)
+{
+    if (e->type == EVENT_DELETED)
+        return tree_remove(&object_tree_ops, t, e->object->key);
+    return tree_put(&object_tree_ops, t, object_ref(e->object));
+}
+
+static void unref_chunks(chunk_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        chunk_unref(list->p[i]);
+    vec_deinit(list);
+}
+
+/* Past states that the history has left behind; they go to ret to be released without the lock. */
+static void drop_rolled_locked(struct cache *c, struct snapshot ret[ROLLED_MAX])
+{
+    uint64_t start = ring_start_locked(&c->ring);
+    for (size_t i = 0; i < ROLLED_MAX; i++) {
+        if (c->rolled[i].revision < start) {
+            ret[i] = c->rolled[i];
+            c->rolled[i] = (struct snapshot){0};
+        }
+    }
+}
+
+void cache_apply(struct cache *c, struct storage_write *w)
+{
+    struct event *e = event_new(w);
+    struct tree *before = c->tree, *after = tree_apply(tree_ref(before), e);
+    struct chunk *prepared = ring_prepare(&c->ring, before, c->revision);
+    chunk_list surplus = {0};
+
+    pthread_mutex_lock(&c->mu);
+    c->tree = after;
+    c->revision = e->revision;
+    ring_push_locked(&c->ring, prepared, e);
+    if (prepared)
+        ring_trim_locked(&c->ring, e->at_ms, &surplus);
+    pthread_mutex_unlock(&c->mu);
+
+    tree_unref(&object_tree_ops, before);
+    unref_chunks(&surplus);
+}
+
+void cache_trim(struct cache *c)
+{
+    chunk_list surplus = {0};
+    struct snapshot gone[ROLLED_MAX] = {0};
+    pthread_mutex_lock(&c->mu);
+    ring_trim_locked(&c->ring, clock_mono_ms(), &surplus);
+    drop_rolled_locked(c, gone);
+    pthread_mutex_unlock(&c->mu);
+    unref_chunks(&surplus);
+    for (size_t i = 0; i < ROLLED_MAX; i++)
+        snapshot_release(&gone[i]);
+}
+
+/* --- reads -------------------------------------------------------------------------------------------------------- */
+
+void cache_snapshot(struct cache *c, struct snapshot *ret)
+{
+    uint64_t reached = atomic_load_explicit(&c->clock->revision, memory_order_acquire);
+    pthread_mutex_lock(&c->mu);
+    *ret = (struct snapshot){tree_ref(c->tree), c->revision > reached ? c->revision : reached};
+    pthread_mutex_unlock(&c->mu);
+}
+
+static bool find_rolled_locked(struct cache *c, uint64_t revision, struct snapshot *ret)
+{
+    for (size_t i = 0; i < ROLLED_MAX; i++) {
+        if (c->rolled[i].revision == revision) {
+            *ret = (struct snapshot){tree_ref(c->rolled[i].tree), revision};
+            return true;
+        }
+    }
+    return false;
+}
+
+static int expired(struct status *st, uint64_t revision, uint64_t start)
+{
+    return status_set(st, STATUS_EXPIRED, "too old resource version: %llu (%llu)", (unsigned long long)revision,
+                      (unsigned long long)start);
+}
+
+/* Takes one reference of ch, whose base and events lead to the revision. */
+static void roll_forward(struct cache *c, struct chunk *ch, uint64_t revision, struct snapshot *ret)
+{
+    struct tree *t = tree_ref(ch->base);
+    size_t n = atomic_load_explicit(&ch->n, memory_order_acquire);
+    for (size_t i = 0; i < n && ch->events[i]->revision <= revision; i++)
+        t = tree_apply(t, ch->events[i]);
+    chunk_unref(ch);
+    *ret = (struct snapshot){t, revision};
+
+    pthread_mutex_lock(&c->mu);
+    struct snapshot *slot = &c->rolled[c->next_rolled++ % ROLLED_MAX], replaced = *slot;
+    *slot = (struct snapshot){tree_ref(t), revision};
+    pthread_mutex_unlock(&c->mu);
+    snapshot_release(&replaced);
+}
+
+int cache_snapshot_at(struct cache *c, uint64_t revision, struct snapshot *ret, struct status *st)
+{
+    struct chunk *ch = NULL;
+    uint64_t reached = atomic_load_explicit(&c->clock->revision, memory_order_acquire);
+    pthread_mutex_lock(&c->mu);
+    uint64_t newest = c->revision > reached ? c->revision : reached, start = ring_start_locked(&c->ring);
+    if (revision >= start && revision <= newest) {
+        if (revision >= c->revision)
+            *ret = (struct snapshot){tree_ref(c->tree), revision};
+        else if (!find_rolled_locked(c, revision, ret))
+            ch = chunk_ref(ring_chunk_at_locked(&c->ring, revision));
+    }
+    pthread_mutex_unlock(&c->mu);
+    if (revision < start)
+        return expired(st, revision, start);
+    if (revision > newest)
+        return revision_too_large(st, revision, newest);
+    if (ch)
+        roll_forward(c, ch, revision, ret);
+    return 0;
+}
+
+struct object *cache_get(struct cache *c, struct text key)
+{
+    struct snapshot s;
+    cache_snapshot(c, &s);
+    struct object *o = object_ref(tree_get(&object_tree_ops, s.tree, key));
+    snapshot_release(&s);
+    return o;
+}
+
+size_t cache_count(struct cache *c)
+{
+    pthread_mutex_lock(&c->mu);
+    size_t n = tree_count(c->tree);
+    pthread_mutex_unlock(&c->mu);
+    return n;
+}

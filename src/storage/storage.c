@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The engine below and the caches above it, put together. A committed write goes, on the committer thread: into its cache
+ * and ring; the store's revision moves on; its writer is told; and when all of the batch's writers were told, the
+ * watchers of the caches that changed are. A timer asks for old history to go and for the watches' progress. */
+#include "storage.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "storage/cache_internal.h"
+
+#define HISTORY_MS (5 * 60 * 1000)
+#define TICK_MS 1000
+
+/* Somebody who waits for a revision. Whoever takes it off the list, the committer or the timer, tells it. */
+struct waiter {
+    struct list link;
+    struct timer timer;
+    struct storage *storage;
+    uint64_t revision;
+    void (*done)(void *ctx, bool reached);
+    void *ctx;
+    bool is_taken; /* storage.mu */
+};
+
+struct storage {
+    struct backend *backend;
+    struct storage_sink sink;
+    struct store_clock clock;
+    struct cache **caches; /* by storage prefix, as the keys come at load */
+    size_t n_caches;
+    struct map by_prefix;
+    struct timers *timers; /* NULL: no progress, no waiting */
+    struct timer tick;
+    struct metric_cell *size;
+    atomic_bool is_stopping;
+    atomic_size_t n_submitting; /* calls into the engine that its stop must wait for */
+
+    struct cache *dirty; /* committer only: changed since the last settled() */
+
+    size_t n_unknown, n_unreadable; /* of the load */
+
+    pthread_mutex_t mu;    /* after any cache's */
+    struct list waiters;   /* mu */
+    atomic_size_t n_waiters; /* a hint, so that a write without waiters takes no lock */
+};
+
+static struct metric_family objects_metric = {
+    .name = "apiserver_resource_objects", .type = METRIC_GAUGE, .stability = "ALPHA",
+    .help = "Number of stored objects by resource, counted every second.", .labels = {"group", "resource"}};
+static struct metric_family objects_metric_old = {
+    .name = "apiserver_storage_objects", .type = METRIC_GAUGE, .stability = "STABLE",
+    .help = "Number of stored objects by resource, counted every second; apiserver_resource_objects is its successor.",
+    .labels = {"resource"}};
+static struct metric_family size_metric = {
+    .name = "apiserver_storage_size_bytes", .type = METRIC_GAUGE, .stability = "STABLE",
+    .help = "Bytes of disk that the store's files take.", .labels = {"storage_cluster_id"}};
+static struct metric_family received_metric = {
+    .name = "apiserver_watch_cache_events_received_total", .type = METRIC_COUNTER, .stability = "ALPHA",
+    .help = "Changes that the watch cache has taken in, by resource.", .labels = {"group", "resource"}};
+
+static struct metric_family *const families[] = {&objects_metric, &objects_metric_old, &size_metric, &received_metric};
+
+/* --- load --------------------------------------------------------------------------------------------------------- */
+
+static int load_object(struct cache *c, struct text key, struct text stored, uint64_t revision, struct object **ret,
+                       struct status *st)
+{
+    if (object_load(c->type, stored, revision, ret, st) < 0)
+        return -1;
+    if (text_eq((*ret)->key, key))
+        return 0;
+    status_set(st, STATUS_INTERNAL_ERROR, "the object under this key calls itself %.*s", TEXT_ARG((*ret)->key));
+    object_unref(*ret);
+    return -1;
+}
+
+/* The cache whose prefix the path begins with. Keys come in order, so mostly it is the last one again. */
+static struct cache *cache_of_path(struct storage *s, struct text path, struct text *ret_key)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        struct cache *c = path.p[i] == '/' ? map_get(&s->by_prefix, text_first(path, i)) : NULL;
+        if (c) {
+            *ret_key = text_from(path, i + 1);
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static int loaded(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st)
+{
+    struct storage *s = ctx;
+    struct text key;
+    struct cache *c = cache_of_path(s, path, &key);
+    CLEANUP(status_clear) struct status why = {0};
+    struct object *o;
+    if (!c) {
+        if (s->n_unknown++ == 0)
+            log_warning("The store has keys of unknown resources; they are kept but not served",
+                        LOG_TEXT("first", path));
+        return 0;
+    }
+    if (load_object(c, key, stored, revision, &o, &why) < 0) {
+        s->n_unreadable++;
+        log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
+                  LOG_STR("error", why.message));
+        o = object_unreadable(c->type, key, stored, revision);
+    }
+    cache_load(c, o);
+    return 0;
+}
+
+/* --- changes ------------------------------------------------------------------------------------------------------ */
+
+/* Moves the satisfied off the list, to be told without the lock. */
+static void take_satisfied(struct storage *s, uint64_t revision, struct list *ret)
+{
+    list_init(ret);
+    pthread_mutex_lock(&s->mu);
+    list_for_each_safe(l, &s->waiters) {
+        if (CONTAINER_OF(l, struct waiter, link)->revision <= revision) {
+            list_remove(l);
+            list_append(ret, l);
+            CONTAINER_OF(l, struct waiter, link)->is_taken = true;
+            atomic_fetch_sub(&s->n_waiters, 1);
+        }
+    }
+    pthread_mutex_unlock(&s->mu);
+}
+
+static void tell_waiters(struct storage *s, uint64_t revision)
+{
+    struct list satisfied;
+    take_satisfied(s, revision, &satisfied);
+    list_for_each_safe(l, &satisfied) {
+        struct waiter *w = CONTAINER_OF(l, struct waiter, link);
+        timer_cancel(s->timers, &w->timer);
+        w->done(w->ctx, true);
+        free(w);
+    }
+}
+
+static struct cache *find_cache(struct storage *s, const struct resource_type *type)
+{
+    if (type->storage)
+        type = type->storage;
+    return map_get(&s->by_prefix, type->storage_prefix);
+}
+
+static void changed(void *ctx, struct storage_write *w)
+{
+    struct storage *s = ctx;
+    struct cache *c = find_cache(s, w->type);
+    cache_apply(c, w);
+    atomic_store(&s->clock.revision, w->revision);
+    if (!c->is_dirty) {
+        c->is_dirty = true;
+        c->next_dirty = s->dirty;
+        s->dirty = c;
+    }
+    /* Sequentially consistent on both sides: either this sees the waiter, or the waiter sees the revision. */
+    if (atomic_load(&s->n_waiters))
+        tell_waiters(s, w->revision);
+}
+
+static void settled(void *ctx)
+{
+    struct storage *s = ctx;
+    uint64_t revision = atomic_load(&s->clock.revision);
+    while (s->dirty) {
+        struct cache *c = s->dirty;
+        s->dirty = c->next_dirty;
+        c->is_dirty = false;
+        metric_add(c->received, (double)cache_deliver(c));
+    }
+    atomic_store_explicit(&s->clock.delivered, revision, memory_order_release);
+}
+
+static void count(struct storage *s)
+{
+    for (size_t i = 0; i < s->n_caches; i++) {
+        double n = (double)cache_count(s->caches[i]);
+        metric_set(s->caches[i]->objects, n);
+        metric_set(s->caches[i]->objects_old, n);
+    }
+    metric_set(s->size, (double)s->backend->ops->size_bytes(s->backend));
+}
+
+static void tick(struct timer *t)
+{
+    struct storage *s = CONTAINER_OF(t, struct storage, tick);
+    for (size_t i = 0; i < s->n_caches; i++) {
+        cache_trim(s->caches[i]);
+        cache_progress(s->caches[i]);
+    }
+    count(s);
+    if (!atomic_load(&s->is_stopping))
+        timer_arm(s->timers, &s->tick, TICK_MS);
+}
+
+/* --- start and stop ----------------------------------------------------------------------------------------------- */
+
+static void register_metrics(void)
+{
+    for (size_t i = 0; i < N_ELEMENTS(families); i++)
+        metrics_register(families[i]);
+}
+
+static void make_cache(struct storage *s, const struct resource_type *type)
+{
+    struct cache *c = cache_new(type, &s->clock);
+    struct text labels[] = {type->group, type->name};
+    char name[512];
+    int n = snprintf(name, sizeof(name), "%.*s%s%.*s", TEXT_ARG(type->name), type->group.n ? "." : "",
+                     TEXT_ARG(type->group));
+    struct text dotted = text_first(text_of(name), (size_t)n);
+    c->objects = metric_cell_of(&objects_metric, labels);
+    c->objects_old = metric_cell_of(&objects_metric_old, &dotted);
+    c->received = metric_cell_of(&received_metric, labels);
+    s->caches[s->n_caches++] = c;
+    map_put(&s->by_prefix, type->storage_prefix, c);
+}
+
+static void storage_free(struct storage *s)
+{
+    for (size_t i = 0; i < s->n_caches; i++)
+        cache_unref(s->caches[i]);
+    free(s->caches);
+    map_deinit(&s->by_prefix);
+    pthread_mutex_destroy(&s->mu);
+    free(s);
+}
+
+int storage_start(const struct storage_options *opt, struct storage **ret, struct status *st)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, register_metrics);
+
+    struct storage *s = xcalloc(1, sizeof(*s));
+    int64_t history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS, begun_ms = clock_mono_ms();
+    uint64_t revision;
+    s->backend = opt->backend;
+    s->sink = (struct storage_sink){.changed = changed, .settled = settled, .loaded = loaded, .ctx = s};
+    s->timers = opt->timers;
+    s->tick.fire = tick;
+    s->size = metric_cell(&size_metric, s->backend->ops->name);
+    pthread_mutex_init(&s->mu, NULL);
+    list_init(&s->waiters);
+    s->caches = xcalloc(opt->n_types + 1, sizeof(struct cache *));
+    for (size_t i = 0; i < opt->n_types; i++)
+        make_cache(s, opt->types[i]);
+
+    if (s->backend->ops->start(s->backend, &s->sink, &revision, st) < 0) {
+        s->backend->ops->stop(s->backend);
+        storage_free(s);
+        return -1;
+    }
+    atomic_store(&s->clock.revision, revision);
+    atomic_store(&s->clock.delivered, revision);
+    size_t n_objects = 0;
+    for (size_t i = 0; i < s->n_caches; i++) {
+        cache_loaded(s->caches[i], revision, opt->ring_max_events, history_ms);
+        n_objects += cache_count(s->caches[i]);
+    }
+    log_info("Storage started", LOG_STR("engine", s->backend->ops->name), LOG_U64("revision", revision),
+             LOG_U64("objects", n_objects), LOG_U64("unreadable", s->n_unreadable), LOG_U64("unknown", s->n_unknown),
+             LOG_I64("ms", clock_mono_ms() - begun_ms));
+    count(s);
+    if (s->timers)
+        timer_arm(s->timers, &s->tick, TICK_MS);
+    *ret = s;
+    return 0;
+}
+
+/* What still waits will see nothing more. */
+static void end_waits(struct storage *s)
+{
+    struct list all;
+    take_satisfied(s, UINT64_MAX, &all);
+    list_for_each_safe(l, &all) {
+        struct waiter *w = CONTAINER_OF(l, struct waiter, link);
+        timer_cancel(s->timers, &w->timer);
+        w->done(w->ctx, false);
+        free(w);
+    }
+}
+
+void storage_stop(struct storage *s)
+{
+    if (!s)
+        return;
+    atomic_store(&s->is_stopping, true);
+    if (s->timers) {
+        timer_cancel(s->timers, &s->tick);
+        timer_cancel(s->timers, &s->tick); /* the one that ran meanwhile may have armed it again */
+    }
+    while (atomic_load(&s->n_submitting))
+        sched_yield(); /* a submit only queues */
+    s->backend->ops->stop(s->backend);
+    for (size_t i = 0; i < s->n_caches; i++)
+        cache_end_watches(s->caches[i]);
+    end_waits(s);
+    storage_free(s);
+}
+
+/* --- what the registry calls -------------------------------------------------------------------------------------- */
+
+struct cache *storage_cache(struct storage *s, const struct resource_type *type)
+{
+    return find_cache(s, type);
+}
+
+uint64_t storage_revision(struct storage *s)
+{
+    return atomic_load_explicit(&s->clock.revision, memory_order_acquire);
+}
+
+static void wait_timed_out(struct timer *t)
+{
+    struct waiter *w = CONTAINER_OF(t, struct waiter, timer);
+    struct storage *s = w->storage;
+    pthread_mutex_lock(&s->mu);
+    bool is_mine = !w->is_taken;
+    if (is_mine) {
+        list_remove(&w->link);
+        atomic_fetch_sub(&s->n_waiters, 1);
+    }
+    pthread_mutex_unlock(&s->mu);
+    if (is_mine) {
+        w->done(w->ctx, false);
+        free(w);
+    }
+}
+
+void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void (*done)(void *ctx, bool reached),
+                  void *ctx)
+{
+    if (atomic_load(&s->clock.revision) >= revision || !s->timers || atomic_load(&s->is_stopping)) {
+        done(ctx, atomic_load(&s->clock.revision) >= revision);
+        return;
+    }
+    struct waiter *w = xmalloc(sizeof(*w));
+    *w = (struct waiter){.storage = s, .timer = {.fire = wait_timed_out}, .revision = revision, .done = done,
+                         .ctx = ctx};
+    pthread_mutex_lock(&s->mu);
+    list_append(&s->waiters, &w->link);
+    atomic_fetch_add(&s->n_waiters, 1);
+    bool is_reached = atomic_load(&s->clock.revision) >= revision; /* see changed() */
+    if (is_reached) {
+        list_remove(&w->link);
+        atomic_fetch_sub(&s->n_waiters, 1);
+    } else {
+        timer_arm(s->timers, &w->timer, timeout_ms); /* with the lock held: the committer may free w right after */
+    }
+    pthread_mutex_unlock(&s->mu);
+    if (is_reached) {
+        free(w);
+        done(ctx, true);
+    }
+}
+
+static void refuse(struct storage_write *w, const char *why)
+{
+    w->result = WRITE_FAILED;
+    status_set(&w->st, STATUS_SERVICE_UNAVAILABLE, "%s", why);
+    w->done(w);
+}
+
+void storage_submit(struct storage *s, struct storage_write *w)
+{
+    w->result = WRITE_FAILED;
+    w->revision = 0;
+    if (!find_cache(s, w->type)) {
+        refuse(w, "the resource is not served from this store");
+        return;
+    }
+    atomic_fetch_add(&s->n_submitting, 1);
+    bool is_stopping = atomic_load(&s->is_stopping);
+    if (!is_stopping)
+        s->backend->ops->submit(s->backend, w);
+    atomic_fetch_sub(&s->n_submitting, 1);
+    if (is_stopping)
+        refuse(w, "the server is shutting down");
+}
+
+int storage_check(struct storage *s, struct status *st)
+{
+    return s->backend->ops->check(s->backend, st);
+}
+
+int revision_parse(struct text t, uint64_t *ret, struct status *st)
+{
+    uint64_t revision = 0;
+    if (t.n && !text_to_u64(t, &revision)) {
+        CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
+        buffer_add_str(&b, "resourceVersion: Invalid value: ");
+        buffer_add_quoted(&b, t);
+        buffer_add_str(&b, ": strconv.ParseUint: parsing ");
+        buffer_add_quoted(&b, t);
+        return status_set(st, STATUS_BAD_REQUEST, "%s: invalid syntax", buffer_str(&b));
+    }
+    *ret = revision;
+    return 0;
+}
+
+int revision_too_large(struct status *st, uint64_t revision, uint64_t current)
+{
+    status_set(st, STATUS_TIMEOUT, "Timeout: Too large resource version: %llu, current: %llu",
+               (unsigned long long)revision, (unsigned long long)current);
+    st->has_details = true;
+    st->retry_after_seconds = 1;
+    status_add_cause(st, "ResourceVersionTooLarge", NULL, "Too large resource version");
+    return -1;
+}
