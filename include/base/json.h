@@ -16,6 +16,9 @@ struct json_options {
     /* When not NULL, the paths of repeated keys are added here ("spec.containers[0].name"), in order, 100 at most.
      * The last of the values counts. */
     struct text_list *duplicates;
+    /* Members of a repeated object join those of the first, as Go's decoder fills a struct or a typed map twice; otherwise the
+     * last one counts alone. Only the first few of a document: each one costs a copy. */
+    bool merge_duplicates;
     bool copy_strings; /* otherwise strings without escapes point into the input, which must outlive the arena */
 };
 struct text_list {

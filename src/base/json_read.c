@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 
 #define INLINE_SLOTS 192
+#define MERGES_MAX 64 /* of repeated objects: each copies what there is already */
 
 struct reader {
     const char *start, *end;
@@ -31,6 +32,7 @@ struct reader {
     struct value_member inline_slots[INLINE_SLOTS];
 
     bool want_duplicates;
+    unsigned n_merges_left;
     unsigned n_duplicates;
     uint32_t duplicates[JSON_DUPLICATES_MAX]; /* offsets of the first repetitions, ascending */
 };
@@ -330,12 +332,37 @@ static inline bool same_key(const struct value_member *a, const struct value_mem
     return a->key_n == b->key_n && memcmp(a->key, b->key, a->key_n) == 0;
 }
 
+static size_t drop_duplicates(struct reader *r, struct value_member *m, size_t n);
+
+/* Both objects' members, the later ones over the earlier. Repetitions inside are no news to anyone: each object was whole. */
+static struct value merge_objects(struct reader *r, const struct value *first, const struct value *later)
+{
+    size_t n = (size_t)first->n + later->n;
+    struct value_member *members = arena_alloc(r->arena, n * sizeof(*members));
+    bool want_duplicates = r->want_duplicates;
+
+    if (first->n)
+        memcpy(members, first->members, first->n * sizeof(*members));
+    if (later->n)
+        memcpy(members + first->n, later->members, later->n * sizeof(*members));
+    r->want_duplicates = false;
+    if (n)
+        n = drop_duplicates(r, members, n);
+    r->want_duplicates = want_duplicates;
+    return (struct value){.kind = VALUE_OBJECT, .is_exact = 1, .n = (uint32_t)n, .members = members};
+}
+
 /* Puts the later value in the place of the earlier one. Go reports a key once, however often it comes again. */
 static void replace_duplicate(struct reader *r, struct value_member *first, const struct value_member *later)
 {
     if (!first->value.reserved)
         note_duplicate(r, later->field);
-    first->value = later->value;
+    if (first->value.kind == VALUE_OBJECT && later->value.kind == VALUE_OBJECT && r->n_merges_left > 0) {
+        r->n_merges_left--;
+        first->value = merge_objects(r, &first->value, &later->value);
+    } else {
+        first->value = later->value;
+    }
     first->value.reserved = 1;
 }
 
@@ -563,6 +590,7 @@ int json_read(struct arena *a, struct text in, const struct json_options *opt, s
     r.slots = r.inline_slots;
     r.n_slots_max = INLINE_SLOTS;
     r.want_duplicates = opt && opt->duplicates;
+    r.n_merges_left = opt && opt->merge_duplicates ? MERGES_MAX : 0;
     r.n_duplicates = 0;
 
     int status = read_document(&r, opt, ret);
