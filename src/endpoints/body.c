@@ -136,7 +136,7 @@ static int check_type(struct request *r, const struct schema_kind *kind, struct 
 static int read_by_media(struct request *r, enum media_type media, struct text_list *duplicates, struct value *ret,
                          struct status *st)
 {
-    const struct json_options options = {.duplicates = duplicates};
+    const struct json_options options = {.duplicates = duplicates, .merge_duplicates = true};
 
     return media == MEDIA_YAML ? yaml_read(r->arena, r->body, &options, ret, st)
                                : json_read(r->arena, r->body, &options, ret, st);

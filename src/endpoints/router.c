@@ -129,7 +129,6 @@ static bool find_place(const struct request *r, const struct resource_type *type
 static void warn_deprecated(struct request *r, const struct schema_kind *kind)
 {
     struct buffer b = BUFFER_IN(r->arena);
-    struct text rest = kind->replacement, version;
 
     if (!kind->deprecated_minor)
         return;
@@ -137,14 +136,8 @@ static void warn_deprecated(struct request *r, const struct schema_kind *kind)
                 kind->deprecated_minor);
     if (kind->removed_minor)
         buffer_addf(&b, ", unavailable in v1.%d+", kind->removed_minor);
-    if (text_split(&rest, '.', &version) && version.n) {
-        /* "discovery.k8s.io/v1.EndpointSlice": the kind follows the last dot. */
-        size_t dot = kind->replacement.n;
-        while (dot > 0 && kind->replacement.p[dot - 1] != '.')
-            dot--;
-        buffer_addf(&b, "; use %.*s %.*s", TEXT_ARG(text_first(kind->replacement, dot ? dot - 1 : 0)),
-                    TEXT_ARG(text_from(kind->replacement, dot)));
-    }
+    if (kind->replacement.n)
+        buffer_addf(&b, "; use %.*s", TEXT_ARG(kind->replacement));
     request_warn(r, "%.*s", TEXT_ARG(buffer_text(&b)));
 }
 

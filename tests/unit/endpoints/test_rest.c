@@ -108,6 +108,9 @@ START_TEST(lists)
     ck_assert_uint_eq(value_get(&v, TEXT("items"))->n, 3);
     ck_assert_uint_eq(value_get_text(value_get(&v, TEXT("metadata")), TEXT("continue")).n, 0);
 
+    r = get(&f, CONFIG_MAPS "?limit=2&resourceVersion=0");
+    v = tree_of(&f, &r);
+    ck_assert_uint_eq(value_get(&v, TEXT("items"))->n, 5);
     r = get(&f, CONFIG_MAPS "?resourceVersion=99999999");
     ck_code(r, 504);
     ck_assert(text_is(reply_header(&r, "Retry-After"), "1"));
@@ -227,6 +230,15 @@ START_TEST(bodies_that_are_refused)
     ck_code(r, 201);
     ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"unknown field \\\"dota\\\"\""));
     ck_code(get(&f, CONFIG_MAPS "/x"), 404);
+    r = post(&f, CONFIG_MAPS "?dryRun=All", "{\"metadata\":{\"name\":\"x\"},\"data\":{\"k\":\"v\"},\"data\":{\"l\":\"w\"}}");
+    ck_code(r, 201);
+    ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"duplicate field \\\"data\\\"\""));
+    ck_has(r.body, "\"data\":{\"k\":\"v\",\"l\":\"w\"}");
+    r = post(&f, "/api/v1/namespaces//configmaps", "{\"metadata\":{\"name\":\"x\"}}");
+    ck_code(r, 422);
+    ck_has(r.body, "metadata.namespace");
+    r = get(&f, "/api/v1/namespaces/demo/endpoints");
+    ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\""));
     fixture_stop(&f);
 }
 END_TEST
