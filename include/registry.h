@@ -56,6 +56,8 @@ enum strategy_flag {
     STRATEGY_NO_COLLECTION = 128,     /* the garbage collector's finalizers are never set */
     STRATEGY_COUNTS_LABELS = 256,     /* changes of these are new generations too */
     STRATEGY_COUNTS_ANNOTATIONS = 512,
+    STRATEGY_FIXED_GENERATION = 1024, /* 1 for ever */
+    STRATEGY_CHECKS_UPDATE_ONCE = 2048, /* updates do not check twice what of metadata may change */
 };
 enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT };
 /* Which metadata the status subresource may change. */

@@ -20,17 +20,18 @@ static bool wants_a_name(const struct value *obj)
 static int validate(struct operation *op, const struct value *obj)
 {
     const struct strategy *strategy = op->resource->strategy;
+    const struct resource_type *type = op->resource->storage; /* whose kind names the errors, as upstream */
     struct field_errors errs = {.arena = op->arena};
 
-    metadata_check(op->arena, op->resource->storage, strategy, obj, &errs);
+    metadata_check(op->arena, type, strategy, obj, &errs);
     if (strategy->validate)
         strategy->validate(op, obj, NULL, &errs);
     /* Only what the type's own rule for names may have let through. */
     if (!errs.n)
-        metadata_check(op->arena, op->resource->storage, NULL, obj, &errs);
+        metadata_check(op->arena, type, NULL, obj, &errs);
     if (!errs.n)
         return 0;
-    return status_invalid(&op->st, type_of(op)->group, type_of(op)->kind->gvk.kind,
+    return status_invalid(&op->st, type->group, type->kind->gvk.kind,
                           value_get_text(metadata_of(obj), TEXT("name")), &errs);
 }
 

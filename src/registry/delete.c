@@ -39,6 +39,7 @@ static int check_precondition(struct operation *op, const char *what, struct tex
                                arena_printf(op->arena,
                                             "Precondition failed: %s in precondition: %.*s, %s in object meta: %.*s",
                                             what, TEXT_ARG(wanted), what, TEXT_ARG(found)));
+    type = op->resource->storage;
     return status_conflict(&op->st, type->group, type->kind->gvk.kind, op->name,
                            arena_printf(op->arena,
                                         "the %s in the precondition (%.*s) does not match the %s in record (%.*s). "

@@ -135,6 +135,8 @@ int listing_open(struct listing *l, const struct resource *res, const struct lis
 
     *l = (struct listing){.resource = res, .request = *req};
     *ret_wait_for = 0;
+    if (text_is(req->resource_version, "0") && !req->continue_token.n)
+        l->request.limit = 0; /* whoever takes any version gets all of it, as from upstream's cache */
     if (!res->cache)
         return status_method_not_supported(st, res->type->group, res->type->name, "list");
     set_range(l);

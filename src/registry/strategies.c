@@ -9,30 +9,34 @@
 #define RETURNS STRATEGY_RETURNS_DELETED
 #define ANY_FINALIZER STRATEGY_ANY_FINALIZER
 #define AGAIN STRATEGY_CHECKS_META_AGAIN
+#define ONCE STRATEGY_CHECKS_UPDATE_ONCE
 
 static const struct strategy plain = {0}, checked_again = {.flags = AGAIN}, returned = {.flags = RETURNS},
                              own_status = {.status_metadata = STATUS_METADATA_NONE};
+static const struct strategy flow_control = {.flags = ONCE, .status_metadata = STATUS_METADATA_NONE};
 static const struct strategy nodes = {.flags = STRATEGY_KEEPS_STATUS};
 static const struct strategy endpoints = {.flags = ON_UPDATE | AGAIN};
-static const struct strategy limit_ranges = {.flags = ON_UPDATE};
+static const struct strategy limit_ranges = {.flags = ON_UPDATE | ONCE | AGAIN};
 static const struct strategy service_accounts = {.flags = RETURNS | AGAIN};
-static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | STRATEGY_NO_COLLECTION,
+static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | ONCE | STRATEGY_NO_COLLECTION,
                                        .name = NAME_PATH_SEGMENT,
                                        .ttl_seconds = 3600};
 static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS,
                                             .status_metadata = STATUS_METADATA_NO_LABELS};
 static const struct strategy replicated_or_run = {.flags = STRATEGY_ORPHANS | AGAIN};
-static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | AGAIN};
+static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | ONCE | AGAIN};
 static const struct strategy leases = {.flags = ON_UPDATE | NEEDS_RV | ANY_FINALIZER};
-static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER, .name = NAME_PATH_SEGMENT};
+static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE, .name = NAME_PATH_SEGMENT};
 static const struct strategy rbac = {.flags = ON_UPDATE | AGAIN, .name = NAME_PATH_SEGMENT};
 static const struct strategy runtime_classes = {.flags = ON_UPDATE | NEEDS_RV};
-static const struct strategy csi = {.flags = RETURNS | NEEDS_RV};
+static const struct strategy csi_drivers = {.flags = RETURNS | NEEDS_RV};
+static const struct strategy csi_nodes = {.flags = RETURNS | NEEDS_RV | ONCE};
+static const struct strategy priority_classes = {.flags = STRATEGY_FIXED_GENERATION};
 static const struct strategy storage_capacities = {.flags = NEEDS_RV};
-static const struct strategy volume_attachments = {.flags = RETURNS | NEEDS_RV,
+static const struct strategy volume_attachments = {.flags = RETURNS | NEEDS_RV | ONCE,
                                                    .status_metadata = STATUS_METADATA_NONE};
 static const struct strategy resource_claims = {.flags = RETURNS, .status_metadata = STATUS_METADATA_NONE};
-static const struct strategy admission = {.flags = NEEDS_RV | ANY_FINALIZER,
+static const struct strategy admission = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE,
                                           .status_metadata = STATUS_METADATA_NONE};
 static const struct strategy storage_versions = {.flags = NEEDS_RV, .status_metadata = STATUS_METADATA_NONE};
 
@@ -66,15 +70,17 @@ static const struct {
     {TEXT("apps"), TEXT("daemonsets"), &checked_again},
     {TEXT("apps"), TEXT("deployments"), &deployments},
     {TEXT("apps"), TEXT("replicasets"), &checked_again},
+    {TEXT("batch"), TEXT("cronjobs"), &strategy_cron_jobs},
     {TEXT("batch"), TEXT("jobs"), &replicated_or_run},
     {TEXT("certificates.k8s.io"), TEXT("certificatesigningrequests"), &strategy_certificate_requests},
     {TEXT("coordination.k8s.io"), TEXT("leasecandidates"), &leases},
     {TEXT("coordination.k8s.io"), TEXT("leases"), &leases},
     {TEXT("discovery.k8s.io"), TEXT("endpointslices"), &endpoint_slices},
-    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("flowschemas"), &own_status},
-    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("prioritylevelconfigurations"), &own_status},
+    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("flowschemas"), &flow_control},
+    {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("prioritylevelconfigurations"), &flow_control},
     {TEXT("internal.apiserver.k8s.io"), TEXT("storageversions"), &storage_versions},
     {TEXT("networking.k8s.io"), TEXT("networkpolicies"), &checked_again},
+    {TEXT("networking.k8s.io"), TEXT("servicecidrs"), &own_status},
     {TEXT("node.k8s.io"), TEXT("runtimeclasses"), &runtime_classes},
     {TEXT("policy"), TEXT("poddisruptionbudgets"), &disruption_budgets},
     {TEXT("rbac.authorization.k8s.io"), TEXT("clusterrolebindings"), &rbac},
@@ -86,8 +92,9 @@ static const struct {
     {TEXT("resource.k8s.io"), TEXT("resourceclaims"), &resource_claims},
     {TEXT("resource.k8s.io"), TEXT("resourceclaimtemplates"), &returned},
     {TEXT("resource.k8s.io"), TEXT("resourceslices"), &returned},
-    {TEXT("storage.k8s.io"), TEXT("csidrivers"), &csi},
-    {TEXT("storage.k8s.io"), TEXT("csinodes"), &csi},
+    {TEXT("scheduling.k8s.io"), TEXT("priorityclasses"), &priority_classes},
+    {TEXT("storage.k8s.io"), TEXT("csidrivers"), &csi_drivers},
+    {TEXT("storage.k8s.io"), TEXT("csinodes"), &csi_nodes},
     {TEXT("storage.k8s.io"), TEXT("csistoragecapacities"), &storage_capacities},
     {TEXT("storage.k8s.io"), TEXT("storageclasses"), &returned},
     {TEXT("storage.k8s.io"), TEXT("volumeattachments"), &volume_attachments},

@@ -68,13 +68,12 @@ static bool differs(const struct value *obj, const struct value *old)
 static void count_generation(struct operation *op, struct value *obj, const struct value *old)
 {
     const struct strategy *s = op->resource->strategy;
-    struct value *metadata = metadata_of(obj);
     const struct value *before = metadata_of(old);
 
-    if (!op->resource->storage->has_generation)
+    if (!op->resource->storage->has_generation || (s->flags & STRATEGY_FIXED_GENERATION))
         return;
     schema_arrange(op->arena, op->resource->storage->kind->schema, obj);
-    metadata = metadata_of(obj);
+    struct value *metadata = metadata_of(obj);
     if (differs(obj, old) ||
         ((s->flags & STRATEGY_COUNTS_LABELS) && !same_member(metadata, before, TEXT("labels"))) ||
         ((s->flags & STRATEGY_COUNTS_ANNOTATIONS) && !same_member(metadata, before, TEXT("annotations"))))

@@ -75,12 +75,13 @@ static int validate(struct operation *op, const struct value *obj, const struct 
     /* The types' own validation checks the metadata again: upstream so says everything twice, some types thrice. */
     if (strategy->flags & STRATEGY_CHECKS_META_AGAIN)
         metadata_check(op->arena, type, strategy, obj, &errs);
-    metadata_check_update(obj, old, &errs);
+    if (!(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
+        metadata_check_update(obj, old, &errs);
     if (strategy->validate)
         strategy->validate(op, obj, old, &errs);
     if (!errs.n)
         return 0;
-    return status_invalid(&op->st, type_of(op)->group, type_of(op)->kind->gvk.kind,
+    return status_invalid(&op->st, type->group, type->kind->gvk.kind,
                           value_get_text(metadata_of(obj), TEXT("name")), &errs);
 }
 

@@ -24,6 +24,8 @@ static const struct name_row {
     {"v1", "configmaps", "", 422, 1},
     {"v1", "configmaps", X250 "xxx", 0},
     {"v1", "configmaps", X250 "xxxx", 422, 1},
+    {"batch/v1", "cronjobs", X10 X10 X10 X10 X10 "xx", 0},
+    {"batch/v1", "cronjobs", X10 X10 X10 X10 X10 "xxx", 422, 1},
     {"v1", "services", "a.b", 422, 1},
     {"v1", "services", "1a", 0},
     {"v1", "services", X60 "xxxx", 422, 1},

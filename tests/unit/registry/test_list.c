@@ -194,6 +194,11 @@ START_TEST(versions_choose_the_snapshot)
     ck_assert_int_eq(open_list(&l, &req, &st), 0);
     ck_assert_str_eq(read_all(&l), "ns/a ns/b ns/c ns/d");
     listing_close(&l);
+    /* Whoever takes any version gets all of it, whatever the limit. */
+    req = (struct list_request){.namespace = TEXT("ns"), .resource_version = TEXT("0"), .limit = 1};
+    ck_assert_int_eq(open_list(&l, &req, &st), 0);
+    ck_assert_str_eq(read_all(&l), "ns/a ns/b ns/c ns/d ns/z");
+    listing_close(&l);
     /* The future is waited for. */
     req = (struct list_request){.resource_version = TEXT("999999")};
     ck_assert_int_eq(listing_open(&l, res, &req, &wait_for, &st), 0);

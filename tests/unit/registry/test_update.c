@@ -191,6 +191,11 @@ START_TEST(generations_count_what_is_no_status)
                       world_at(&w, &op, "metadata.generation"));
         operation_clear(&op);
     }
+    create("scheduling.k8s.io/v1", "priorityclasses", "{\"metadata\":{\"name\":\"a\"},\"value\":1}");
+    ck_assert_int_eq(world_merge(&w, &op, "scheduling.k8s.io/v1", "priorityclasses", "", "a",
+                                 "{\"description\":\"d\"}"), 0);
+    ck_assert_str_eq(world_at(&w, &op, "metadata.generation"), "1");
+    operation_clear(&op);
     create("discovery.k8s.io/v1", "endpointslices",
            "{\"metadata\":{\"name\":\"a\"},\"addressType\":\"IPv4\",\"endpoints\":[]}");
     ck_assert_int_eq(world_merge(&w, &op, "discovery.k8s.io/v1", "endpointslices", "ns", "a",
