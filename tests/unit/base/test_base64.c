@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RFC 4648's test vectors, and what is no base64. */
+#include "base/base64.h"
+#include "unit.h"
+
+static const struct {
+    const char *plain, *standard, *url;
+} rows[] = {
+    {"", "", ""},
+    {"f", "Zg==", "Zg"},
+    {"fo", "Zm8=", "Zm8"},
+    {"foo", "Zm9v", "Zm9v"},
+    {"foob", "Zm9vYg==", "Zm9vYg"},
+    {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+    {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+    {"\xff\xfe\xfd?", "//79Pw==", "__79Pw"},
+};
+
+START_TEST(vectors_hold_both_ways)
+{
+    struct arena *a = arena_new();
+
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct text back;
+        ck_assert(text_is(base64_encode(a, BASE64_STANDARD, text_of(rows[i].plain)), rows[i].standard));
+        ck_assert(text_is(base64_encode(a, BASE64_RAW_URL, text_of(rows[i].plain)), rows[i].url));
+        ck_assert(base64_decode(a, BASE64_STANDARD, text_of(rows[i].standard), &back));
+        ck_assert(text_is(back, rows[i].plain));
+        ck_assert(base64_decode(a, BASE64_RAW_URL, text_of(rows[i].url), &back));
+        ck_assert(text_is(back, rows[i].plain));
+    }
+    arena_free(a);
+}
+END_TEST
+
+START_TEST(others_are_refused)
+{
+    static const struct {
+        enum base64_form form;
+        const char *in;
+    } bad[] = {{BASE64_STANDARD, "Zg"},    {BASE64_STANDARD, "Z==="},   {BASE64_STANDARD, "Zg=="
+                                                                                           "Zg=="},
+               {BASE64_STANDARD, "Zm9v\n"}, {BASE64_STANDARD, "__79"},  {BASE64_STANDARD, "===="},
+               {BASE64_RAW_URL, "Zg=="},   {BASE64_RAW_URL, "//79"},    {BASE64_RAW_URL, "Z"},
+               {BASE64_RAW_URL, "Z g"}};
+    struct arena *a = arena_new();
+    struct text back;
+
+    for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+        ck_assert_msg(!base64_decode(a, bad[i].form, text_of(bad[i].in), &back), "%s", bad[i].in);
+    arena_free(a);
+}
+END_TEST
+
+UNIT_MAIN("base64", vectors_hold_both_ways, others_are_refused)
