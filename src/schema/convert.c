@@ -139,6 +139,17 @@ static void finish(struct arena *a, const struct schema *s, struct value *v)
     v->n = n;
 }
 
+/* Empty strings are there because JSON always has them. */
+static bool says_anything(const struct value *object)
+{
+    for (uint32_t i = 0; i < object->n; i++) {
+        const struct value *v = &object->members[i].value;
+        if (v->kind != VALUE_NULL && !(v->kind == VALUE_STRING && v->n == 0))
+            return true;
+    }
+    return false;
+}
+
 struct value convert_struct(struct arena *a, const struct schema *from, const struct schema *to,
                             const struct value *v)
 {
@@ -152,7 +163,7 @@ struct value convert_struct(struct arena *a, const struct schema *from, const st
         struct value inner = value_object();
         convert_members(a, from, f->type.schema, v, NULL, &inner);
         convert_members(a, from, to, v, f->type.schema, &ret);
-        if (inner.n || in->is_always) {
+        if (in->is_always || says_anything(&inner)) {
             finish(a, f->type.schema, &inner);
             value_add(a, &ret, f->name, inner);
             ret.members[ret.n - 1].field = (uint32_t)(f - to->fields) + 1;
