@@ -96,7 +96,9 @@ struct schema {
     const uint16_t *slots; /* open hash table of names: 1 + index, 0: free; see schema_field_of */
     /* Indexes of the fields that JSON always has (FIELD_KEEP_EMPTY, FIELD_KEEP_STRUCT). */
     const uint16_t *kept;
+    const uint16_t *defaulted; /* indexes of the fields that have a fallback */
     uint16_t n_kept;
+    uint16_t n_defaulted;
     uint16_t n_by_number;
     const uint16_t *by_number; /* indexes in protobuf's order; an embedded message's fields stand at its number */
     uint8_t form;              /* enum json_form */
@@ -110,7 +112,7 @@ struct schema {
 const struct schema *schema_find(struct text full_name);
 extern const struct schema *const schema_all[]; /* sorted by full name */
 extern const size_t n_schema_all;
-/* Fills slots, kept and by_number of a type made at run time, from its fields. */
+/* Fills slots, kept, defaulted and by_number of a type made at run time, from its fields. */
 void schema_index(struct arena *a, struct schema *s);
 /* The field of this JSON name, or NULL. Exact match: case matters. */
 const struct schema_field *schema_field_of(const struct schema *s, struct text name);
@@ -208,9 +210,9 @@ extern const size_t n_schema_versions;
 
 /* --- walks ---------------------------------------------------------------------------------------------------------- */
 
-/* What decoding noticed beside errors; texts as field validation prints them: `unknown field "spec.foo"`. */
+/* What decoding noticed beside errors: bare paths ("spec.foo"), which field validation prints as `unknown field "spec.foo"`. */
 struct decode_notes {
-    struct text_list unknown;    /* paths */
+    struct text_list unknown;    /* paths, at most 100 */
     struct text_list duplicates; /* paths; see struct json_options */
 };
 
@@ -218,7 +220,7 @@ struct decode_notes {
  * member with its field's index, no member that JSON leaves out, each that JSON always has (resources: {}, null for a list that is
  * not there). Equal objects have equal trees. Raw values (RawExtension, FieldsV1, JSON) stay as they were read. */
 
-/* Turns a tree as read into the canonical tree of the type, in place: unknown members are dropped (and noted), nulls that mean
+/* Turns a tree as read into the canonical tree of the type, in place: keys become the schema's own, which must outlive the tree, unknown members are dropped (and noted), nulls that mean
  * "absent" go, quantities, times and numbers take their canonical form. BAD_REQUEST with upstream's words for a wrong type ("json:
  * cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container"). notes may be NULL. */
 int schema_decode(struct arena *a, const struct schema *s, struct value *v, struct decode_notes *notes,

@@ -84,7 +84,6 @@ void canonical_place_members(struct arena *a, const struct schema *s, struct val
     }
     object->members = members;
     object->n = (uint32_t)n;
-    /* Not exact: n may be less than there is room for, but value.h then counts on more than there is. */
     object->is_exact = 1;
 }
 
@@ -190,7 +189,7 @@ static bool struct_is_arranged(const struct schema *s, const struct value *v)
             return false;
         const struct schema_field *f = &s->fields[m->field - 1];
         /* The names are one and the same array, or the tree was decoded as another type. */
-        if (m->key_n != f->name.n || (m->key != f->name.p && memcmp(m->key, f->name.p, m->key_n) != 0))
+        if (m->key != f->name.p && !text_eq(member_key(m), f->name))
             return false;
         if (canonical_is_left_out(f, &m->value))
             return false;

@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "schema/canonical.h"
 #include "schema/name_hash.h"
+#include "schema/scalars.h"
 
 enum { NOTES_MAX = 100 }; /* as upstream's strict errors */
 
@@ -159,13 +160,10 @@ static int wrong_number(struct decoder *d, const struct value *v, const struct s
 }
 
 /* A text that its type cannot read ends decoding and counts more than what was noted before. */
-static int unreadable(struct decoder *d, const char *fmt, struct text t)
+static int unreadable(struct decoder *d, const char *problem)
 {
-    struct buffer quoted = BUFFER_IN(d->arena);
-
     d->has_failed = true;
-    buffer_add_quoted(&quoted, t);
-    return status_set(d->st, STATUS_BAD_REQUEST, fmt, buffer_str(&quoted));
+    return status_set(d->st, STATUS_BAD_REQUEST, "%s", problem);
 }
 
 static void note_unknown(struct decoder *d, const struct step *up, const struct value_member *m)
@@ -192,73 +190,51 @@ static int decode_int(struct decoder *d, const struct schema_type *t, struct val
     return 0;
 }
 
-/* Standard base64 with padding; line ends within are skipped, as Go does. */
+/* Go reads line ends within base64, and bits behind the last byte, and writes neither. */
 static int decode_bytes(struct decoder *d, const struct schema_type *t, struct value *v, const struct step *at)
 {
-    static const char alphabet[256] = {
-        ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1, ['0' ... '9'] = 1, ['+'] = 1, ['/'] = 1};
-    char *clean = NULL;
-    uint32_t n = 0;
-
     if (v->kind != VALUE_STRING)
         return wrong_type(d, v, t, at);
-    for (uint32_t i = 0; i < v->n; i++) {
-        char c = v->string[i];
-        if (c == '\n' || c == '\r') {
-            if (!clean) {
-                clean = arena_alloc(d->arena, v->n);
-                memcpy(clean, v->string, n);
-            }
-            continue;
-        }
-        bool is_padding = c == '=' && n % 4 >= 2 && (n % 4 == 3 || i + 1 < v->n);
-        bool is_behind_padding = n && (clean ? clean : v->string)[n - 1] == '=' && !(is_padding && n % 4 == 3);
-        if ((!alphabet[(unsigned char)c] && !is_padding) || is_behind_padding) {
-            status_set(d->st, STATUS_BAD_REQUEST, "illegal base64 data at input byte %u", i);
-            d->has_failed = true;
-            return -1;
-        }
-        if (clean)
-            clean[n] = c;
-        n++;
-    }
-    if (n % 4) {
-        d->has_failed = true;
-        return status_set(d->st, STATUS_BAD_REQUEST, "illegal base64 data at input byte %u", n - n % 4);
-    }
-    if (clean)
-        *v = value_string((struct text){clean, n});
+    struct text bytes = {arena_alloc(d->arena, BASE64_BYTES((size_t)v->n)), 0};
+    size_t fault = 0;
+    ptrdiff_t n = scalar_read_base64(value_text(v), (char *)bytes.p, &fault);
+    if (n < 0)
+        return unreadable(d, arena_printf(d->arena, "illegal base64 data at input byte %zu", fault));
+    bytes.n = (size_t)n;
+    if (v->n != (bytes.n + 2) / 3 * 4 || bytes.n % 3)
+        *v = value_string(scalar_write_base64(d->arena, bytes));
     return 0;
 }
 
-static bool is_digits(const char *p, const char *pattern, size_t n)
+static bool has_form(struct text t, const char *form)
 {
-    for (size_t i = 0; i < n; i++)
-        if (pattern[i] == '0' ? (unsigned char)(p[i] - '0') > 9 : p[i] != pattern[i])
+    for (size_t i = 0; i < t.n; i++)
+        if (form[i] == '0' ? (unsigned char)(t.p[i] - '0') > 9 : t.p[i] != form[i])
             return false;
     return true;
 }
 
-/* In UTC to the second, or with six decimals. A text in that form already is only looked at. */
+/* In UTC to the second, or with six decimals; a text in that form stays. */
 static int decode_time(struct decoder *d, const struct schema_type *t, struct value *v, const struct step *at)
 {
-    static const char seconds[] = "0000-00-00T00:00:00Z", micros[] = "0000-00-00T00:00:00.000000Z";
+    static const char second[] = "0000-00-00T00:00:00Z", micro[] = "0000-00-00T00:00:00.000000Z";
     bool is_micro = t->kind == TYPE_MICRO_TIME;
-    int64_t ns;
+    int64_t seconds;
+    int32_t nanos;
 
     if (v->kind != VALUE_STRING)
         return wrong_type(d, v, t, at);
-    if (!clock_parse_rfc3339(value_text(v), &ns))
-        return unreadable(d, is_micro ? "parsing time %s as \"2006-01-02T15:04:05.000000Z07:00\": not such a time"
-                                      : "parsing time %s as \"2006-01-02T15:04:05Z07:00\": not such a time",
-                          value_text(v));
-    if (v->n == (is_micro ? sizeof micros : sizeof seconds) - 1 && is_digits(v->string, is_micro ? micros : seconds, v->n)) {
-        if (memcmp(v->string, "0001-01-01T00:00:00", 19) == 0) /* Go's zero time is none */
-            *v = value_null;
+    if (!scalar_read_time(value_text(v), &seconds, &nanos)) {
+        struct buffer problem = BUFFER_IN(d->arena);
+        scalar_time_problem(&problem, value_text(v), is_micro);
+        return unreadable(d, buffer_str(&problem));
+    }
+    if (seconds == TIME_ZERO_SECONDS && (nanos == 0 || !is_micro)) {
+        *v = value_null; /* Go's zero time is none */
         return 0;
     }
-    char *p = arena_alloc(d->arena, CLOCK_TEXT_MAX);
-    *v = value_string(is_micro ? clock_rfc3339_micro(ns, p) : clock_rfc3339(ns, p));
+    if (v->n != (is_micro ? sizeof micro : sizeof second) - 1 || !has_form(value_text(v), is_micro ? micro : second))
+        *v = value_string(scalar_write_time(d->arena, seconds, is_micro ? nanos / 1000 : -1));
     return 0;
 }
 
@@ -271,10 +247,8 @@ static int decode_quantity(struct decoder *d, const struct schema_type *t, struc
         json_write(&b, v);
         text = buffer_text(&b);
     }
-    if (!quantity_canonical(d->arena, text, &canonical)) {
-        d->has_failed = true;
-        return status_set(d->st, STATUS_BAD_REQUEST, "%s", quantity_problem(text));
-    }
+    if (!quantity_canonical(d->arena, text, &canonical))
+        return unreadable(d, quantity_problem(text));
     *v = value_string(canonical);
     return 0;
 }
@@ -286,8 +260,11 @@ static int decode_duration(struct decoder *d, const struct schema_type *t, struc
 
     if (v->kind != VALUE_STRING)
         return wrong_type(d, v, t, at);
-    if (!duration_parse(value_text(v), &ns))
-        return unreadable(d, "time: invalid duration %s", value_text(v));
+    if (!duration_parse(value_text(v), &ns)) {
+        buffer_add_str(&b, "time: invalid duration ");
+        buffer_add_quoted(&b, value_text(v));
+        return unreadable(d, buffer_str(&b));
+    }
     duration_add(&b, ns);
     *v = value_string(buffer_text(&b));
     return 0;
@@ -352,10 +329,8 @@ static int decode_either(struct decoder *d, const struct schema *s, struct value
             return ret;
         }
     }
-    if (s->fields[s->form_fields[1]].type.kind == TYPE_BOOL) {
-        d->has_failed = true;
-        return status_set(d->st, STATUS_BAD_REQUEST, "boolean or JSON schema expected");
-    }
+    if (s->fields[s->form_fields[1]].type.kind == TYPE_BOOL)
+        return unreadable(d, "boolean or JSON schema expected");
     *v = value_null; /* the others ignore what they do not know */
     return 0;
 }
@@ -363,11 +338,11 @@ static int decode_either(struct decoder *d, const struct schema *s, struct value
 /* The index of the member's field, from its last decoding where there was one. */
 static inline uint32_t field_index(const struct schema *s, const struct value_member *m)
 {
-    if (m->field && m->field <= s->n_fields && text_eq(s->fields[m->field - 1].name, member_key(m)))
+    if (m->field && m->field <= s->n_fields && m->key == s->fields[m->field - 1].name.p)
         return m->field;
     for (size_t slot = name_hash(m->key, m->key_n, s->seed);; slot++) {
         uint32_t i = s->slots[slot & (s->n_slots - 1u)];
-        if (!i || text_eq(s->fields[i - 1].name, member_key(m)))
+        if (!i || (s->fields[i - 1].name.n == m->key_n && name_eq(s->fields[i - 1].name.p, m->key, m->key_n)))
             return i;
     }
 }
@@ -397,6 +372,7 @@ static int decode_members(struct decoder *d, const struct schema *s, struct valu
         if (canonical_is_left_out(f, &m->value))
             continue;
         m->field = i;
+        m->key = f->name.p; /* makes the next look a comparison of pointers */
         is_in_order &= i > last;
         last = i;
         n_kept += (f->flags & FIELD_KEEP) != 0;

@@ -39,10 +39,11 @@ static void default_struct(struct arena *a, const struct schema *s, struct value
 {
     bool has_added = false;
 
-    for (uint16_t i = 0; i < s->n_fields; i++) {
+    for (uint16_t k = 0; k < s->n_defaulted; k++) {
+        uint32_t i = s->defaulted[k];
         const struct schema_field *f = &s->fields[i];
         struct value fallback;
-        if (!f->fallback.n || !is_unset(f, member_of_field(v, i + 1u)))
+        if (!is_unset(f, member_of_field(v, i + 1u)))
             continue;
         struct status st = {0};
         /* The compiler, or whoever made the type, has seen to it that this is JSON. */

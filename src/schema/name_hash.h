@@ -32,6 +32,36 @@ static inline uint32_t name_hash(const char *p, size_t n, uint32_t seed)
     return (uint32_t)(h >> 32);
 }
 
+/* Equality of n bytes, without a call: names are short. */
+static inline int name_eq(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y;
+
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8) {
+            memcpy(&x, a + i, 8);
+            memcpy(&y, b + i, 8);
+            if (x != y)
+                return 0;
+        }
+        memcpy(&x, a + n - 8, 8);
+        memcpy(&y, b + n - 8, 8);
+        return x == y;
+    }
+    if (n >= 4) {
+        uint32_t p, q, r, s;
+        memcpy(&p, a, 4);
+        memcpy(&q, b, 4);
+        memcpy(&r, a + n - 4, 4);
+        memcpy(&s, b + n - 4, 4);
+        return p == q && r == s;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (a[i] != b[i])
+            return 0;
+    return 1;
+}
+
 /* Of a kind's or a resource's three names. */
 static inline uint32_t name_hash3(const char *a, size_t na, const char *b, size_t nb, const char *c, size_t nc)
 {

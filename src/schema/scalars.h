@@ -14,6 +14,9 @@ bool scalar_read_time(struct text t, int64_t *ret_seconds, int32_t *ret_nanos);
 /* "2026-01-02T03:04:05Z", with six decimals when micros is not negative; seconds within the bounds above. */
 struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros);
 
+/* Why scalar_read_time refuses t, in Go's words; MicroTime's layout has six decimals. */
+void scalar_time_problem(struct buffer *b, struct text t, bool is_micro);
+
 /* Bytes that n characters of base64 may stand for at most. */
 #define BASE64_BYTES(n) (((n) + 3) / 4 * 3)
 /* As Go's StdEncoding: padded, line ends ignored. The number of bytes, or -1 with *ret_at the offset of the

@@ -194,7 +194,7 @@ static void emit_fields(struct model *m)
 
 /* --- the small tables of a type ------------------------------------------------------------------------------------------ */
 
-static LIST(int) numbers; /* slots, kept and by_number of all types, one after the other */
+static LIST(int) numbers; /* slots, kept, defaulted and by_number of all types, one after the other */
 
 /* Tries seeds for a table without collisions; the last one does where there is none, as the look-up probes on. */
 static size_t make_slots(const field_list *fields, size_t *ret_n_slots, unsigned *ret_seed)
@@ -284,7 +284,7 @@ static void emit_form(const struct type_decl *t)
 
 /* Where a type's tables lie among the numbers. */
 struct tables {
-    size_t slots, n_slots, kept, by_number, end;
+    size_t slots, n_slots, kept, defaulted, by_number, end;
     unsigned seed;
 };
 
@@ -297,6 +297,10 @@ static struct tables make_tables(const struct type_decl *t)
     for (size_t i = 0; i < t->flat.n; i++)
         if (t->flat.p[i].flags & (FIELD_KEEP_EMPTY | FIELD_KEEP_STRUCT))
             *PUSH(&numbers) = (int)i;
+    ret.defaulted = numbers.n;
+    for (size_t i = 0; i < t->flat.n; i++)
+        if (t->flat.p[i].fallback)
+            *PUSH(&numbers) = (int)i;
     ret.by_number = make_by_number(&t->flat);
     ret.end = numbers.n;
     return ret;
@@ -306,9 +310,9 @@ static void emit_schema(const struct type_decl *t, size_t first_field, const str
 {
     fprintf(out, "{");
     text(t->name);
-    fprintf(out, ",fields+%zu,%zu,%zu,%uu,numbers+%zu,numbers+%zu,%zu,%zu,numbers+%zu,", first_field, t->flat.n,
-            in->n_slots, in->seed, in->slots, in->kept, in->by_number - in->kept, in->end - in->by_number,
-            in->by_number);
+    fprintf(out, ",fields+%zu,%zu,%zu,%uu,numbers+%zu,numbers+%zu,numbers+%zu,%zu,%zu,%zu,numbers+%zu,",
+            first_field, t->flat.n, in->n_slots, in->seed, in->slots, in->kept, in->defaulted,
+            in->defaulted - in->kept, in->by_number - in->defaulted, in->end - in->by_number, in->by_number);
     emit_form(t);
     text(openapi_name(t->file, t->name));
     fputc(',', out);
