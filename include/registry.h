@@ -11,7 +11,7 @@
 
 struct registry;
 
-/* --- the table of resources --------------------------------------------------------------------------------------------- */
+/* --- the table of resources --- */
 
 struct strategy;
 
@@ -41,7 +41,7 @@ const struct resource *registry_find(const struct registry *reg, struct text gro
 const struct resource *registry_resources(const struct registry *reg); /* the first; follow next */
 struct storage *registry_storage(const struct registry *reg);
 
-/* --- strategies ----------------------------------------------------------------------------------------------------------- */
+/* --- strategies --- */
 
 struct operation;
 
@@ -91,7 +91,7 @@ struct strategy {
 /* Of a storage type; never NULL. */
 const struct strategy *strategy_find(const struct resource_type *type);
 
-/* --- writing ---------------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 enum operation_kind { OPERATION_CREATE, OPERATION_UPDATE, OPERATION_DELETE };
 
@@ -163,7 +163,7 @@ int registry_run(struct operation *op);
 int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace, struct text name,
                             struct value *obj, struct status *st);
 
-/* --- reading ----------------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* One reference; NOT_FOUND worded for the served resource otherwise. The caller has waited for freshness. */
 int registry_get(const struct resource *res, struct text namespace, struct text name, struct object **ret,

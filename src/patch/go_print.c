@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prints trees as Go's fmt prints maps and slices: keys sorted, no quotes, <nil> for null. What upstream's messages show of a
- * patch; cut off where nobody reads on. */
+/* Prints trees as Go's fmt prints maps and slices: keys sorted, no quotes, <nil> for null. What upstream's
+ * messages show of a patch; cut off where nobody reads on. */
 #include "patch.h"
 
 #include <stdlib.h>

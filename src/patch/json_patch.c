@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON patch: the operations are run one after the other on a copy of the document. A path is walked to the container that
- * holds its last part; the operation is then one look-up, insertion or removal there.
+/* JSON patch: the operations are run one after the other on a copy of the document. A path is walked to the
+ * container that holds its last part; the operation is then one look-up, insertion or removal there.
  *
- * A patch of a few megabytes could nest values so deep, by moving one into another, that walking them later would hurt. So an
- * upper bound of the document's depth is kept, which grows by the length of each path written to; only when it passes the
- * limit is the depth measured. */
+ * A patch of a few megabytes could nest values so deep, by moving one into another, that walking them later
+ * would hurt. So an upper bound of the document's depth is kept, which grows by the length of each path
+ * written to; only when it passes the limit is the depth measured. */
 #include "patch.h"
 
 #include <limits.h>
@@ -23,7 +23,8 @@ struct run {
     struct status *st;
 };
 
-/* Upstream answers every failure of an operation with this sentence and hides the reason; ours is put behind it. */
+/* Upstream answers every failure of an operation with this sentence and hides the reason; ours is put behind
+ * it. */
 static int fail(struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static int fail(struct run *r, const char *fmt, ...)
 {
@@ -41,7 +42,11 @@ static int fail(struct run *r, const char *fmt, ...)
 
 static size_t tree_depth(const struct value *v)
 {
-    VEC(struct { const struct value *v; size_t depth; }) todo = {0};
+    VEC(struct {
+        const struct value *v;
+        size_t depth;
+    })
+    todo = {0};
     size_t deepest = 0;
     const struct value *at = v;
     size_t depth = 1;
@@ -151,7 +156,8 @@ static int need_target(struct run *r, const char *what, struct text path, struct
 {
     if (find_target(r, path, ret))
         return 0;
-    return fail(r, "%s: path \"%.*s\" does not exist", what, TEXT_ARG(path));
+    fail(r, "%s: path \"%.*s\" does not exist", what, TEXT_ARG(path));
+    return -1;
 }
 
 static int add_at(struct run *r, const char *what, struct text path, struct target *t, struct value v)
@@ -184,7 +190,7 @@ static int remove_at(struct run *r, const char *what, struct text path, struct t
     return fail(r, "%s: there is nothing at path \"%.*s\"", what, TEXT_ARG(path));
 }
 
-/* --- operations ------------------------------------------------------------------------------------------------- */
+/* --- operations --- */
 
 struct patch_op {
     struct text path, from;
@@ -309,7 +315,7 @@ static const struct {
     int (*run)(struct run *r, const struct patch_op *op);
     bool needs_from;
 } operations[] = {
-    {TEXT("add"), op_add},        {TEXT("remove"), op_remove}, {TEXT("replace"), op_replace},
+    {TEXT("add"), op_add},         {TEXT("remove"), op_remove}, {TEXT("replace"), op_replace},
     {TEXT("move"), op_move, true}, {TEXT("test"), op_test},     {TEXT("copy"), op_copy, true},
 };
 
@@ -342,19 +348,22 @@ static int check_shape(const struct value *patch, struct status *st)
     if (patch->kind != VALUE_LIST)
         return status_set(st, STATUS_BAD_REQUEST,
                           "error decoding patch: json: cannot unmarshal %s into Go value of type "
-                          "[]handlers.jsonPatchOp", value_kind_name(patch->kind));
+                          "[]handlers.jsonPatchOp",
+                          value_kind_name(patch->kind));
     for (size_t i = 0; i < patch->n; i++) {
         const struct value *op = &patch->items[i];
         if (op->kind != VALUE_OBJECT && op->kind != VALUE_NULL)
             return status_set(st, STATUS_BAD_REQUEST,
                               "error decoding patch: json: cannot unmarshal %s into Go value of type "
-                              "handlers.jsonPatchOp", value_kind_name(op->kind));
+                              "handlers.jsonPatchOp",
+                              value_kind_name(op->kind));
         for (size_t k = 0; k < N_TEXT_MEMBERS; k++) {
             const struct value *v = value_get(op, op_members[k]);
             if (v && v->kind != VALUE_STRING && v->kind != VALUE_NULL)
                 return status_set(st, STATUS_BAD_REQUEST,
                                   "error decoding patch: json: cannot unmarshal %s into Go struct field "
-                                  "jsonPatchOp.%s of type string", value_kind_name(v->kind), op_members[k].p);
+                                  "jsonPatchOp.%s of type string",
+                                  value_kind_name(v->kind), op_members[k].p);
         }
     }
     return 0;
@@ -367,9 +376,10 @@ int patch_json(struct arena *a, const struct value *doc, const struct value *pat
         return -1;
     size_t n = patch->kind == VALUE_LIST ? patch->n : 0;
     if (n > PATCH_OPERATIONS_MAX)
-        return status_set(st, STATUS_REQUEST_ENTITY_TOO_LARGE,
-                          "Request entity is too large: The allowed maximum operations in a JSON patch is %d, got %zu",
-                          PATCH_OPERATIONS_MAX, n);
+        return status_set(
+            st, STATUS_REQUEST_ENTITY_TOO_LARGE,
+            "Request entity is too large: The allowed maximum operations in a JSON patch is %d, got %zu",
+            PATCH_OPERATIONS_MAX, n);
     struct value copy = value_copy(a, doc);
     struct run r = {.a = a, .doc = &copy, .depth_bound = tree_depth(doc), .st = st};
     for (size_t i = 0; i < n; i++) {

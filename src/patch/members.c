@@ -7,7 +7,8 @@
 
 void members_open(struct members *m, struct arena *a, struct value *object, size_t n_changes)
 {
-    *m = (struct members){.a = a, .object = object, .is_mapped = (object->n + n_changes) * n_changes > MAP_FROM};
+    *m = (struct members){
+        .a = a, .object = object, .is_mapped = (object->n + n_changes) * n_changes > MAP_FROM};
     for (size_t i = 0; m->is_mapped && i < object->n; i++)
         map_put(&m->map, member_key(&object->members[i]), (void *)(i + 1));
 }
@@ -16,7 +17,8 @@ struct value *members_get(const struct members *m, struct text key)
 {
     if (m->is_mapped) {
         size_t at = (size_t)map_get(&m->map, key);
-        return at && m->object->members[at - 1].value.reserved != GAP ? &m->object->members[at - 1].value : NULL;
+        return at && m->object->members[at - 1].value.reserved != GAP ? &m->object->members[at - 1].value
+                                                                      : NULL;
     }
     struct value *v = value_get(m->object, key);
     return v && v->reserved != GAP ? v : NULL;

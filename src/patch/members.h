@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* members.h - look-ups and changes of one object's members while a patch is merged into it: by comparing while that is cheap,
- * by a hash map from then on, so that merging is linear whatever a client sends. */
+/* members.h - look-ups and changes of one object's members while a patch is merged into it: by comparing
+ * while that is cheap, by a hash map from then on, so that merging is linear whatever a client sends. */
 #pragma once
 
 #include "patch.h"

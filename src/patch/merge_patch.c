@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Merge patch: pairs of objects, one of the document and one of the patch, wait in a list until merged. A pair is merged in
- * one pass over the patch's members: those that the document has are replaced, removed or queued as another pair, the others
- * are appended. No recursion: a patch may nest deeper than a thread's stack bears. */
+/* Merge patch: pairs of objects, one of the document and one of the patch, wait in a list until merged. A
+ * pair is merged in one pass over the patch's members: those that the document has are replaced, removed or
+ * queued as another pair, the others are appended. No recursion: a patch may nest deeper than a thread's
+ * stack bears. */
 #include "patch.h"
 
 #include "members.h"

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Strategic merge patch. An object of the patch is merged in four steps: a $patch directive decides about the whole object;
- * $retainKeys clears what is not named; each $setElementOrder/x orders the list x, merged with the patch's x if it has one; then
- * the remaining members are merged, by kind. How a list merges is the field's patch strategy: replaced as a whole, or
- * united, by value for scalars and by merge key for objects.
- *
- * Order of a united list: what the patch names stands in the patch's order, the others in the order they had, and
- * the two are interleaved so that those of the document go first only where they stood before the next of the patch.
- * Items are found by a hash map over their keys, so that the cost is linear in the lists' lengths. */
-#include "patch.h"
-
-#include <stdlib.h>
-
+/* Strategic merge patch. An object of the patch is merged in four steps: a $patch directive decides about the
+ * whole object; $retainKeys clears what is not named; each $setElementOrder/x orders the list x, merged with
+ * the patch's x if it has one; then the remaining members are merged, by kind. How a list merges is the
+ * field's patch strategy: replaced as a whole, or united, by value for scalars and by merge key for objects.
+ */
 #include "base/memory.h"
+#include "items.h"
 #include "members.h"
 
 #define DEPTH_MAX 512 /* far more than any type that merges by name nests */
@@ -21,13 +15,8 @@
 #define DELETE_FROM TEXT("$deleteFromPrimitiveList")
 #define SET_ORDER TEXT("$setElementOrder")
 
-struct merge {
-    struct arena *a;
-    struct status *st;
-    int depth;
-};
-
-/* Where in the types an object lies: schema is NULL when its members are no struct's fields, and go_kind what Go calls it. */
+/* Where in the types an object lies: schema is NULL when its members are no struct's fields, and go_kind what
+ * Go calls it. */
 struct place {
     const struct schema *schema;
     const char *go_kind;
@@ -39,79 +28,40 @@ struct field_merge {
     struct text key; /* merge key; empty: none */
 };
 
-/* --- errors: upstream's texts; the plain ones become a 500 without reason ------------------------------------------ */
-
-static int fail_plain(struct merge *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static int fail_plain(struct merge *m, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    status_vset(m->st, STATUS_UNKNOWN, fmt, args);
-    va_end(args);
-    return -1;
-}
+/* --- errors and types --- */
 
 static int fail_bad_format(struct merge *m, const char *of)
 {
     return status_set(m->st, STATUS_BAD_REQUEST, "invalid patch format of %s", of);
 }
 
-static const char *printed(struct merge *m, const struct value *v)
-{
-    struct buffer b = BUFFER_IN(m->a);
-
-    patch_print_go(&b, v);
-    return buffer_str(&b);
-}
-
-static const char *go_type(const struct value *v)
-{
-    static const char *const names[] = {
-        [VALUE_NULL] = "%!s(<nil>)", [VALUE_BOOL] = "bool",          [VALUE_INT] = "int64",
-        [VALUE_FLOAT] = "float64",   [VALUE_STRING] = "string",      [VALUE_LIST] = "[]interface {}",
-        [VALUE_OBJECT] = "map[string]interface {}",
-    };
-
-    return names[v->kind];
-}
-
-static int fail_type(struct merge *m, enum value_kind expected, const struct value *got)
-{
-    return fail_plain(m, "expected a %s, but received a %s", go_type(&(struct value){.kind = expected}), go_type(got));
-}
-
-static int fail_no_key(struct merge *m, const struct value *item, struct text key)
-{
-    return fail_plain(m, "map: %s does not contain declared merge key: %.*s", printed(m, item), TEXT_ARG(key));
-}
-
-/* --- types --------------------------------------------------------------------------------------------------------- */
-
 static struct place place_of(const struct schema_type *t)
 {
     static const char *const names[] = {
-        [TYPE_STRING] = "string", [TYPE_INT32] = "int32",     [TYPE_INT64] = "int64", [TYPE_BOOL] = "bool",
-        [TYPE_FLOAT64] = "float64", [TYPE_BYTES] = "slice",   [TYPE_LIST] = "slice",  [TYPE_MAP] = "map",
+        [TYPE_STRING] = "string",   [TYPE_INT32] = "int32", [TYPE_INT64] = "int64", [TYPE_BOOL] = "bool",
+        [TYPE_FLOAT64] = "float64", [TYPE_BYTES] = "slice", [TYPE_LIST] = "slice",  [TYPE_MAP] = "map",
     };
 
     if (t->kind == TYPE_STRUCT)
         return (struct place){.schema = t->schema, .go_kind = "struct"};
-    return (struct place){.go_kind = t->kind < N_ELEMENTS(names) && names[t->kind] ? names[t->kind] : "struct"};
+    return (struct place){.go_kind =
+                              t->kind < N_ELEMENTS(names) && names[t->kind] ? names[t->kind] : "struct"};
 }
 
-static int find_field(struct merge *m, struct place at, struct text name, bool is_list, struct field_merge *ret)
+static int find_field(struct merge *m, struct place at, struct text name, bool is_list,
+                      struct field_merge *ret)
 {
     if (!at.schema)
-        return fail_plain(m, "merging an object in json but data type is not struct, instead is: %s", at.go_kind);
+        return merge_fail(m, "merging an object in json but data type is not struct, instead is: %s",
+                          at.go_kind);
     const struct schema_field *f = schema_field_of(at.schema, name);
     if (!f)
-        return fail_plain(m, "unable to find api field in struct %.*s for the json field \"%.*s\"",
+        return merge_fail(m, "unable to find api field in struct %.*s for the json field \"%.*s\"",
                           TEXT_ARG(at.schema->name), TEXT_ARG(name));
     const struct schema_type *t = &f->type;
     if (is_list) {
         if (t->kind != TYPE_LIST)
-            return fail_plain(m, "expected slice or array type, but got: %s", at.go_kind);
+            return merge_fail(m, "expected slice or array type, but got: %s", at.go_kind);
         t = t->elem;
     }
     *ret = (struct field_merge){.elem = place_of(t),
@@ -121,127 +71,7 @@ static int find_field(struct merge *m, struct place at, struct text name, bool i
     return 0;
 }
 
-/* --- positions of items by what identifies them --------------------------------------------------------------------- */
-
-#define NOWHERE SIZE_MAX
-
-struct positions {
-    struct map map; /* identity -> 1 + index */
-};
-
-/* A text that two items share exactly when upstream takes them for the same: kind and value of the merge key, or of the
- * scalar itself. Objects and lists identify nothing. */
-static struct text identity(struct arena *a, const struct value *item, struct text key)
-{
-    const struct value *v = key.n ? value_get(item, key) : item;
-    struct buffer b = BUFFER_IN(a);
-
-    if (!v || v->kind >= VALUE_LIST)
-        return TEXT_NONE;
-    if (v->kind == VALUE_STRING)
-        buffer_add_char(&b, '"'), buffer_add(&b, value_text(v));
-    else
-        buffer_add_char(&b, v->kind == VALUE_FLOAT ? 'f' : '='), json_write(&b, v);
-    return buffer_text(&b);
-}
-
-static void positions_put(struct positions *p, struct arena *a, const struct value *item, struct text key, size_t at)
-{
-    struct text id = identity(a, item, key);
-
-    if (id.n && !map_get(&p->map, id)) /* the first of equals counts */
-        map_put(&p->map, id, (void *)(at + 1));
-}
-
-static size_t positions_get(const struct positions *p, struct arena *a, const struct value *item, struct text key)
-{
-    struct text id = identity(a, item, key);
-    size_t at = id.n ? (size_t)map_get(&p->map, id) : 0;
-
-    return at ? at - 1 : NOWHERE;
-}
-
-static void positions_deinit(struct positions *p)
-{
-    map_deinit(&p->map);
-}
-
-static void positions_of(struct positions *p, struct arena *a, const struct value *list, struct text key)
-{
-    *p = (struct positions){0};
-    for (size_t i = 0; i < list->n; i++)
-        positions_put(p, a, &list->items[i], key, i);
-}
-
-/* --- order ---------------------------------------------------------------------------------------------------------- */
-
-struct ranked {
-    size_t rank, at;
-    struct value item;
-};
-
-static int by_rank(const void *x, const void *y)
-{
-    const struct ranked *a = x, *b = y;
-
-    if (a->rank != b->rank)
-        return a->rank < b->rank ? -1 : 1;
-    return a->at < b->at ? -1 : a->at > b->at;
-}
-
-static int check_keys(struct merge *m, const struct value *list, struct text key)
-{
-    for (size_t i = 0; key.n && i < list->n; i++) {
-        const struct value *item = &list->items[i];
-        if (item->kind != VALUE_OBJECT)
-            return fail_type(m, VALUE_OBJECT, item);
-        if (!value_get(item, key))
-            return fail_no_key(m, item, key);
-    }
-    return 0;
-}
-
-/* merged: every item; named: what the patch names, in the order wanted; old: the document's list. Items of neither go last. */
-static int normalize_order(struct merge *m, const struct value *merged, const struct value *named,
-                           const struct value *old, struct text key, struct value *ret)
-{
-    struct positions in_named, in_old;
-    size_t n_named = 0, n_rest = 0, i = 0, j = 0;
-
-    if (check_keys(m, merged, key) < 0 || check_keys(m, named, key) < 0 || check_keys(m, old, key) < 0)
-        return -1;
-    *ret = value_list();
-    if (!merged->n)
-        return 0;
-    struct ranked *wanted = xcalloc(merged->n, sizeof(*wanted)), *rest = xcalloc(merged->n, sizeof(*rest));
-    positions_of(&in_named, m->a, named, key);
-    positions_of(&in_old, m->a, old, key);
-    for (size_t k = 0; k < merged->n; k++) {
-        const struct value *item = &merged->items[k];
-        size_t at = positions_get(&in_named, m->a, item, key);
-        if (at != NOWHERE)
-            wanted[n_named++] = (struct ranked){at, k, *item};
-        else
-            rest[n_rest++] = (struct ranked){positions_get(&in_old, m->a, item, key), k, *item};
-    }
-    qsort(wanted, n_named, sizeof(*wanted), by_rank);
-    qsort(rest, n_rest, sizeof(*rest), by_rank);
-    while (i < n_rest || j < n_named) {
-        bool take_rest = j == n_named;
-        if (!take_rest && i < n_rest && rest[i].rank != NOWHERE) {
-            size_t at = positions_get(&in_old, m->a, &wanted[j].item, key);
-            take_rest = at != NOWHERE && rest[i].rank < at;
-        }
-        value_append(m->a, ret, take_rest ? rest[i++].item : wanted[j++].item);
-    }
-    positions_deinit(&in_named);
-    positions_deinit(&in_old);
-    free(wanted);
-    free(rest);
-    return 0;
-}
-
-/* --- what is taken as it is ------------------------------------------------------------------------------------------- */
+/* --- what is taken as it is --- */
 
 static void drop_null_members(struct value *v)
 {
@@ -268,7 +98,8 @@ static bool is_directive(const struct value *v)
     return value_get(v, DIRECTIVE) != NULL;
 }
 
-/* Objects with a $patch directive make no sense where there was nothing: they go, at any depth. v itself is none. */
+/* Objects with a $patch directive make no sense where there was nothing: they go, at any depth. v itself is
+ * none. */
 static void drop_directives(struct value *v)
 {
     VEC(struct value *) todo = {0};
@@ -304,7 +135,7 @@ static void take(struct members *doc, struct text key, struct value *v)
     members_set(doc, key, *v);
 }
 
-/* --- lists -------------------------------------------------------------------------------------------------------------- */
+/* --- lists --- */
 
 static int merge_object(struct merge *m, struct value *doc, struct value *patch, struct place at);
 
@@ -314,9 +145,10 @@ static int item_kind(struct merge *m, const struct value *x, const struct value 
     const struct value *first = x->n ? &x->items[0] : y->n ? &y->items[0] : NULL;
 
     if (!first)
-        return fail_plain(m, "no elements in any of the given slices");
+        return merge_fail(m, "no elements in any of the given slices");
     if (first->kind == VALUE_LIST) {
-        status_set(m->st, STATUS_INVALID, "the server rejected our request due to an error in our request: "
+        status_set(m->st, STATUS_INVALID,
+                   "the server rejected our request due to an error in our request: "
                    "lists of lists are not supported");
         m->st->has_details = true;
         return -1;
@@ -324,7 +156,8 @@ static int item_kind(struct merge *m, const struct value *x, const struct value 
     for (size_t i = 0; i < (size_t)x->n + y->n; i++) {
         const struct value *item = i < x->n ? &x->items[i] : &y->items[i - x->n];
         if (item->kind != first->kind || item->kind == VALUE_NULL)
-            return fail_plain(m, "list element types are not identical: [%s %s]", printed(m, x), printed(m, y));
+            return merge_fail(m, "list element types are not identical: [%s %s]", merge_printed(m, x),
+                              merge_printed(m, y));
     }
     *ret = first->kind;
     return 0;
@@ -360,7 +193,8 @@ static struct value unite_scalars(struct merge *m, const struct value *old, cons
     return merged;
 }
 
-/* Takes $patch items out of the patch: delete removes from old, replace (anywhere) makes the rest of the patch the list. */
+/* Takes $patch items out of the patch: delete removes from old, replace (anywhere) makes the rest of the
+ * patch the list. */
 static int run_list_directives(struct merge *m, struct value *old, struct value *patch, struct text key)
 {
     struct value gone = value_list();
@@ -374,14 +208,15 @@ static int run_list_directives(struct merge *m, struct value *old, struct value 
             patch->items[n++] = *item;
         } else if (text_eq(value_text(directive), TEXT("delete"))) {
             if (!value_get(item, key))
-                return fail_no_key(m, item, key);
+                return merge_fail_no_key(m, item, key);
             value_append(m->a, &gone, *item);
         } else if (text_eq(value_text(directive), TEXT("replace"))) {
             is_replaced = true;
         } else if (text_eq(value_text(directive), TEXT("merge"))) {
-            return fail_plain(m, "merging lists cannot yet be specified in the patch");
+            return merge_fail(m, "merging lists cannot yet be specified in the patch");
         } else {
-            return fail_plain(m, "unknown patch type: %s in map: %s", printed(m, directive), printed(m, item));
+            return merge_fail(m, "unknown patch type: %s in map: %s", merge_printed(m, directive),
+                              merge_printed(m, item));
         }
     }
     patch->n = (uint32_t)n;
@@ -402,8 +237,8 @@ static int run_list_directives(struct merge *m, struct value *old, struct value 
     return 0;
 }
 
-static int unite_objects(struct merge *m, const struct value *old, struct value *patch, const struct field_merge *f,
-                         struct value *ret)
+static int unite_objects(struct merge *m, const struct value *old, struct value *patch,
+                         const struct field_merge *f, struct value *ret)
 {
     struct positions p;
     int result = 0;
@@ -413,7 +248,7 @@ static int unite_objects(struct merge *m, const struct value *old, struct value 
     for (size_t i = 0; i < patch->n && result == 0; i++) {
         struct value *item = &patch->items[i];
         if (!value_get(item, f->key)) {
-            result = fail_no_key(m, item, f->key);
+            result = merge_fail_no_key(m, item, f->key);
             break;
         }
         size_t at = positions_get(&p, m->a, item, f->key);
@@ -432,7 +267,7 @@ static int unite_objects(struct merge *m, const struct value *old, struct value 
 static int merge_list(struct merge *m, struct value *old, struct value *patch, const struct field_merge *f)
 {
     struct value merged, ordered;
-    enum value_kind kind;
+    enum value_kind kind = VALUE_NULL;
 
     if (!old->n && !patch->n)
         return 0;
@@ -442,18 +277,18 @@ static int merge_list(struct merge *m, struct value *old, struct value *patch, c
         merged = unite_scalars(m, old, patch);
     } else {
         if (!f->key.n)
-            return fail_plain(m, "cannot merge lists without merge key for %s", f->elem.go_kind);
+            return merge_fail(m, "cannot merge lists without merge key for %s", f->elem.go_kind);
         if (run_list_directives(m, old, patch, f->key) < 0 || unite_objects(m, old, patch, f, &merged) < 0)
             return -1;
     }
     /* Merging may have used up an item's directives but not its key. */
-    if (normalize_order(m, &merged, patch, old, kind == VALUE_OBJECT ? f->key : TEXT_NONE, &ordered) < 0)
+    if (items_order(m, &merged, patch, old, kind == VALUE_OBJECT ? f->key : TEXT_NONE, &ordered) < 0)
         return -1;
     *old = ordered;
     return 0;
 }
 
-/* --- $setElementOrder ---------------------------------------------------------------------------------------------------- */
+/* --- $setElementOrder --- */
 
 /* "$prefix/name" -> name. */
 static bool directive_field(struct text key, struct text prefix, struct text *ret)
@@ -466,7 +301,7 @@ static bool directive_field(struct text key, struct text prefix, struct text *re
 
 static bool same_item(struct merge *m, const struct value *x, const struct value *y, struct text key)
 {
-    struct text a = identity(m->a, x, key), b = identity(m->a, y, key);
+    struct text a = item_identity(m->a, x, key), b = item_identity(m->a, y, key);
 
     return a.n && text_eq(a, b);
 }
@@ -478,21 +313,21 @@ static int check_order(struct merge *m, const struct value *patch, const struct 
 
     if (!patch->n || !order->n)
         return 0;
-    if (key.n && (check_keys(m, order, key) < 0))
+    if (key.n && (items_check_keys(m, order, key) < 0))
         return -1;
     while (i < patch->n) {
         const struct value *item = &patch->items[i];
         if (key.n && item->kind != VALUE_OBJECT)
-            return fail_type(m, VALUE_OBJECT, item);
+            return merge_fail_type(m, VALUE_OBJECT, item);
         if (is_directive(item)) {
             i++;
             continue;
         }
         if (key.n && !value_get(item, key))
-            return fail_no_key(m, item, key);
+            return merge_fail_no_key(m, item, key);
         if (k == order->n)
-            return fail_plain(m, "The order in patch list:\n%s\n doesn't match $setElementOrder list:\n%s\n",
-                              printed(m, patch), printed(m, order));
+            return merge_fail(m, "The order in patch list:\n%s\n doesn't match $setElementOrder list:\n%s\n",
+                              merge_printed(m, patch), merge_printed(m, order));
         i += same_item(m, item, &order->items[k++], key);
     }
     return 0;
@@ -503,15 +338,15 @@ static int set_order(struct merge *m, struct value *doc, struct value *patch, st
 {
     struct value *old = value_get(doc, name), *changes = value_get(patch, name);
     struct value none = value_list(), before, merged, ordered;
-    struct field_merge f;
-    enum value_kind kind;
+    struct field_merge f = {0};
+    enum value_kind kind = VALUE_NULL;
 
     if (order->kind != VALUE_LIST)
-        return fail_type(m, VALUE_LIST, order);
+        return merge_fail_type(m, VALUE_LIST, order);
     if (old && old->kind != VALUE_LIST)
-        return fail_type(m, VALUE_LIST, old);
+        return merge_fail_type(m, VALUE_LIST, old);
     if (changes && changes->kind != VALUE_LIST)
-        return fail_type(m, VALUE_LIST, changes);
+        return merge_fail_type(m, VALUE_LIST, changes);
     if (find_field(m, at, name, true, &f) < 0 || check_order(m, changes ? changes : &none, order, f.key) < 0)
         return -1;
     if (!old && !changes)
@@ -532,7 +367,7 @@ static int set_order(struct merge *m, struct value *doc, struct value *patch, st
         else if (merge_list(m, &merged, changes, &f) < 0)
             return -1;
     }
-    if (normalize_order(m, &merged, order, &before, kind == VALUE_OBJECT ? f.key : TEXT_NONE, &ordered) < 0)
+    if (items_order(m, &merged, order, &before, kind == VALUE_OBJECT ? f.key : TEXT_NONE, &ordered) < 0)
         return -1;
     value_set(m->a, doc, name, ordered);
     value_remove(patch, name);
@@ -558,7 +393,7 @@ static int run_set_orders(struct merge *m, struct value *doc, struct value *patc
     return 0;
 }
 
-/* --- objects -------------------------------------------------------------------------------------------------------------- */
+/* --- objects --- */
 
 static int run_retain_keys(struct merge *m, struct value *doc, struct value *patch)
 {
@@ -597,7 +432,7 @@ static int merge_member(struct merge *m, struct members *doc, struct value_membe
     struct text key = member_key(change);
     bool is_deletion = text_starts(key, DELETE_FROM);
     struct value *v = &change->value;
-    struct field_merge f;
+    struct field_merge f = {0};
 
     if (is_deletion && !directive_field(key, DELETE_FROM, &key))
         return fail_bad_format(m, "primitive list");
@@ -614,7 +449,7 @@ static int merge_member(struct merge *m, struct members *doc, struct value_membe
     if (find_field(m, at, key, old->kind == VALUE_LIST, &f) < 0)
         return -1;
     if (is_deletion && old->kind == VALUE_LIST) {
-        enum value_kind kind;
+        enum value_kind kind = VALUE_NULL;
         if (!old->n && !v->n)
             return 0;
         if (item_kind(m, old, v, &kind) < 0)
@@ -648,7 +483,8 @@ static int merge_object(struct merge *m, struct value *doc, struct value *patch,
         return 0;
     }
     if (directive)
-        return fail_plain(m, "unknown patch type: %s in map: %s", printed(m, directive), printed(m, patch));
+        return merge_fail(m, "unknown patch type: %s in map: %s", merge_printed(m, directive),
+                          merge_printed(m, patch));
     if (m->depth == DEPTH_MAX)
         return status_set(m->st, STATUS_BAD_REQUEST, "exceeded max depth");
     m->depth++;
@@ -664,8 +500,8 @@ static int merge_object(struct merge *m, struct value *doc, struct value *patch,
     return result;
 }
 
-int patch_strategic(struct arena *a, const struct schema *s, const struct value *doc, const struct value *patch,
-                    struct value *ret, struct status *st)
+int patch_strategic(struct arena *a, const struct schema *s, const struct value *doc,
+                    const struct value *patch, struct value *ret, struct status *st)
 {
     struct merge m = {.a = a, .st = st};
 

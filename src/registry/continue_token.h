@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* continue_token.h - where the next page of a list begins, as upstream writes it: base64 of {"v":"meta.k8s.io/v1","rv":N,
- * "start":"key"}, the key relative to what is listed. A negative revision means the newest.
- * Source: kubernetes/apiserver pkg/storage/continue.go. */
+/* continue_token.h - where the next page of a list begins, as upstream writes it: base64 of
+ * {"v":"meta.k8s.io/v1","rv":N, "start":"key"}, the key relative to what is listed. A negative revision means
+ * the newest. Source: kubernetes/apiserver pkg/storage/continue.go. */
 #pragma once
 
 #include "registry.h"

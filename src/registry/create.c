@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creating, by POST or by an update of what is not there. Source: kubernetes/apiserver pkg/registry/generic/registry/store.go,
- * pkg/registry/rest/create.go. */
+/* Creating, by POST or by an update of what is not there. Source: kubernetes/apiserver
+ * pkg/registry/generic/registry/store.go, pkg/registry/rest/create.go. */
 #include "registry_internal.h"
 
 #define NAME_ATTEMPTS_MAX 8
@@ -44,9 +44,11 @@ static void fail_exists(struct operation *op, struct text name, bool is_deleting
         if (is_deleting_now)
             status_wrap(&op->st, "object is being deleted");
     } else {
-        status_set(&op->st, STATUS_ALREADY_EXISTS,
-                   "%.*s%s%.*s \"%.*s\" already exists, the server was not able to generate a unique name for the "
-                   "object", TEXT_ARG(type_of(op)->name), group.n ? "." : "", TEXT_ARG(group), TEXT_ARG(name));
+        status_set(
+            &op->st, STATUS_ALREADY_EXISTS,
+            "%.*s%s%.*s \"%.*s\" already exists, the server was not able to generate a unique name for the "
+            "object",
+            TEXT_ARG(type_of(op)->name), group.n ? "." : "", TEXT_ARG(group), TEXT_ARG(name));
         status_details(&op->st, group, type_of(op)->name, name);
         op->st.retry_after_seconds = 1;
     }
@@ -100,7 +102,8 @@ void create_object(struct operation *op, struct value *obj)
     struct text sent_revision = value_get_text(metadata, TEXT("resourceVersion"));
 
     if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0 ||
-        namespace_check_create(op, obj, &op->st) < 0 || (op->admit && op->admit(op, obj, NULL, &op->st) < 0)) {
+        namespace_check_create(op, obj, &op->st) < 0 ||
+        (op->admit && op->admit(op, obj, NULL, &op->st) < 0)) {
         operation_fail(op);
         return;
     }

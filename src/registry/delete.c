@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deleting: at once, or by marking the object while finalizers or a grace period keep it. A graceful deletion that needs no
- * time is written once more before the object goes, so that watchers see why.
- * Source: kubernetes/apiserver pkg/registry/generic/registry/store.go (Delete, updateForGracefulDeletionAndFinalizers),
- * pkg/registry/rest/delete.go. */
+/* Deleting: at once, or by marking the object while finalizers or a grace period keep it. A graceful deletion
+ * that needs no time is written once more before the object goes, so that watchers see why. Source:
+ * kubernetes/apiserver pkg/registry/generic/registry/store.go (Delete,
+ * updateForGracefulDeletionAndFinalizers), pkg/registry/rest/delete.go. */
 #include "registry_internal.h"
 
 static const struct text finalizer_orphan = TEXT("orphan"), finalizer_foreground = TEXT("foregroundDeletion");
@@ -24,7 +24,7 @@ int delete_options_check(struct arena *a, const struct delete_options *del, stru
     return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT_NONE, &errs) : 0;
 }
 
-/* --- preconditions ------------------------------------------------------------------------------------------------ */
+/* --- preconditions --- */
 
 static int check_precondition(struct operation *op, const char *what, struct text wanted, struct text found,
                               const char *hint)
@@ -35,16 +35,17 @@ static int check_precondition(struct operation *op, const char *what, struct tex
         return 0;
     /* Types with a deletion of their own word it otherwise, and only they name the resource. */
     if (op->resource->strategy->begin_delete)
-        return status_conflict(&op->st, type->group, type->name, op->name,
-                               arena_printf(op->arena,
-                                            "Precondition failed: %s in precondition: %.*s, %s in object meta: %.*s",
-                                            what, TEXT_ARG(wanted), what, TEXT_ARG(found)));
+        return status_conflict(
+            &op->st, type->group, type->name, op->name,
+            arena_printf(op->arena, "Precondition failed: %s in precondition: %.*s, %s in object meta: %.*s",
+                         what, TEXT_ARG(wanted), what, TEXT_ARG(found)));
     type = op->resource->storage;
-    return status_conflict(&op->st, type->group, type->kind->gvk.kind, op->name,
-                           arena_printf(op->arena,
-                                        "the %s in the precondition (%.*s) does not match the %s in record (%.*s). "
-                                        "The object might have been %s",
-                                        what, TEXT_ARG(wanted), what, TEXT_ARG(found), hint));
+    return status_conflict(
+        &op->st, type->group, type->kind->gvk.kind, op->name,
+        arena_printf(op->arena,
+                     "the %s in the precondition (%.*s) does not match the %s in record (%.*s). "
+                     "The object might have been %s",
+                     what, TEXT_ARG(wanted), what, TEXT_ARG(found), hint));
 }
 
 static int check_preconditions(struct operation *op)
@@ -56,7 +57,7 @@ static int check_preconditions(struct operation *op)
     return check_precondition(op, "ResourceVersion", op->del.resource_version, revision, "modified");
 }
 
-/* --- finalizers of the garbage collector --------------------------------------------------------------------------- */
+/* --- finalizers of the garbage collector --- */
 
 static bool has_finalizer(const struct value *obj, struct text name)
 {
@@ -95,11 +96,13 @@ static bool wants_foreground(const struct operation *op, const struct value *obj
 void delete_set_collector_finalizers(const struct operation *op, struct value *obj)
 {
     bool is_collected = !(op->resource->strategy->flags & STRATEGY_NO_COLLECTION);
-    bool orphan = is_collected && wants_orphans(op, obj), foreground = is_collected && wants_foreground(op, obj);
+    bool orphan = is_collected && wants_orphans(op, obj),
+         foreground = is_collected && wants_foreground(op, obj);
     const struct value *before = value_at(obj, "metadata", "finalizers", NULL);
     struct value list = value_list();
 
-    if (orphan == has_finalizer(obj, finalizer_orphan) && foreground == has_finalizer(obj, finalizer_foreground))
+    if (orphan == has_finalizer(obj, finalizer_orphan) &&
+        foreground == has_finalizer(obj, finalizer_foreground))
         return;
     for (size_t i = 0; before && before->kind == VALUE_LIST && i < before->n; i++) {
         struct text name = value_text(&before->items[i]);
@@ -113,7 +116,7 @@ void delete_set_collector_finalizers(const struct operation *op, struct value *o
     value_set(op->arena, metadata_of(obj), TEXT("finalizers"), list);
 }
 
-/* --- grace ----------------------------------------------------------------------------------------------------------- */
+/* --- grace --- */
 
 struct grace {
     bool is_graceful;
@@ -180,13 +183,13 @@ static void mark_deleting(struct operation *op, struct value *obj)
 
     if (!is_deleting(obj))
         count_generation(op->arena, metadata);
-    if (!is_deleting(obj) || !clock_parse_rfc3339(value_get_text(metadata, TEXT("deletionTimestamp")), &at_ns) ||
-        at_ns > now_ns)
+    if (!is_deleting(obj) ||
+        !clock_parse_rfc3339(value_get_text(metadata, TEXT("deletionTimestamp")), &at_ns) || at_ns > now_ns)
         at_ns = now_ns;
     set_deletion(op->arena, metadata, at_ns, 0);
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 static void finish_with(struct operation *op, struct object *result /* takes */, bool was_removed)
 {
@@ -202,7 +205,8 @@ static void removed(struct operation *op)
         return;
     }
     bool is_shown = op->resource->strategy->flags & STRATEGY_RETURNS_DELETED;
-    finish_with(op, is_shown ? object_with_revision(op->current, op->write.revision) : object_ref(op->current), true);
+    finish_with(
+        op, is_shown ? object_with_revision(op->current, op->write.revision) : object_ref(op->current), true);
 }
 
 static void remove_now(struct operation *op)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists: a snapshot and a range of keys in it. Pages of one list are taken from the snapshot of one revision, so they fit together
- * whatever is written meanwhile. Source: kubernetes/apiserver pkg/registry/generic/registry/store.go (ListPredicate),
- * pkg/storage/interfaces.go (ValidateListOptions), pkg/storage/cacher/cacher.go (GetList). */
+/* Lists: a snapshot and a range of keys in it. Pages of one list are taken from the snapshot of one revision,
+ * so they fit together whatever is written meanwhile. Source: kubernetes/apiserver
+ * pkg/registry/generic/registry/store.go (ListPredicate), pkg/storage/interfaces.go (ValidateListOptions),
+ * pkg/storage/cacher/cacher.go (GetList). */
 #include "continue_token.h"
 #include "registry_internal.h"
 
@@ -22,7 +23,8 @@ int list_request_check(struct arena *a, const struct list_request *req, struct s
         field_error(&errs, FIELD_FORBIDDEN, field, NULL,
                     "resourceVersionMatch is forbidden unless resourceVersion is provided");
     if (req->continue_token.n)
-        field_error(&errs, FIELD_FORBIDDEN, field, NULL, "resourceVersionMatch is forbidden when continue is provided");
+        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+                    "resourceVersionMatch is forbidden when continue is provided");
     if (!text_is(match, "Exact") && !text_is(match, "NotOlderThan"))
         field_not_supported(&errs, field, &bad, matches, N_ELEMENTS(matches));
     if (text_is(match, "Exact") && text_is(req->resource_version, "0"))
@@ -31,7 +33,7 @@ int list_request_check(struct arena *a, const struct list_request *req, struct s
     return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT_NONE, &errs) : 0;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 static struct text single_namespace(const struct selector *fields)
 {
@@ -47,11 +49,12 @@ static struct text single_namespace(const struct selector *fields)
 static void set_range(struct listing *l)
 {
     const struct list_request *req = &l->request;
-    struct text namespace = req->namespace, name = req->fields ? selector_single_name(req->fields) : TEXT_NONE;
+    struct text namespace = req->namespace,
+                name = req->fields ? selector_single_name(req->fields) : TEXT_NONE;
     bool is_namespaced = l->resource->storage->is_namespaced;
 
     if (!namespace.n && is_namespaced)
-        namespace = single_namespace(req->fields);
+    namespace = single_namespace(req->fields);
     buffer_room(&l->scratch, namespace.n + 1 + name.n); /* so that nothing moves */
     if (is_namespaced && namespace.n) {
         buffer_add(&l->scratch, namespace);
@@ -78,9 +81,10 @@ static int open_at(struct listing *l, uint64_t revision, uint64_t *ret_wait_for,
     if (cache_snapshot_at(l->resource->cache, revision, &l->snapshot, st) == 0)
         return 0;
     if (st->reason == STATUS_EXPIRED && l->request.continue_token.n)
-        return status_set(st, STATUS_EXPIRED,
-                          "The provided continue parameter is too old to display a consistent list result. You must "
-                          "start a new list without the continue parameter.");
+        return status_set(
+            st, STATUS_EXPIRED,
+            "The provided continue parameter is too old to display a consistent list result. You must "
+            "start a new list without the continue parameter.");
     if (st->reason == STATUS_EXPIRED)
         return status_set(st, STATUS_EXPIRED, "The resourceVersion for the provided list is too old.");
     return -1;
@@ -106,7 +110,8 @@ static int open_page(struct listing *l, uint64_t *ret_wait_for, struct text *ret
     if (continue_token_decode(a, l->request.continue_token, &revision, &start, st) < 0)
         return -1;
     if (version.n && !text_is(version, "0"))
-        return status_set(st, STATUS_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "specifying resource version is not allowed when using continue");
     size_t at = l->prefix.n;
     buffer_add(&l->scratch, start);
     l->prefix.p = l->scratch.p; /* the buffer may have moved */
@@ -128,8 +133,8 @@ static int take_snapshot(struct listing *l, uint64_t *ret_wait_for, struct text 
     return is_exact ? open_at(l, revision, ret_wait_for, st) : open_newest(l, revision, ret_wait_for);
 }
 
-int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
-                 struct status *st)
+int listing_open(struct listing *l, const struct resource *res, const struct list_request *req,
+                 uint64_t *ret_wait_for, struct status *st)
 {
     struct text start = TEXT_NONE;
 
@@ -161,7 +166,7 @@ void listing_close(struct listing *l)
     l->is_done = true;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- reading --- */
 
 /* The next object of the range. */
 static struct object *next_in_range(struct listing *l)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of metadata that hold for every type: what the server fills in, generated names, and validation in the order in
- * which upstream reports. Field managers are not kept yet: managedFields is dropped here, the one place to change.
- * Source: kubernetes/apimachinery pkg/api/validation/objectmeta.go, apiserver pkg/registry/rest/meta.go,
- * kubernetes pkg/apis/core/validation (names of finalizers). */
+/* The rules of metadata that hold for every type: what the server fills in, generated names, and validation
+ * in the order in which upstream reports. Field managers are not kept yet: managedFields is dropped here, the
+ * one place to change. Source: kubernetes/apimachinery pkg/api/validation/objectmeta.go, apiserver
+ * pkg/registry/rest/meta.go, kubernetes pkg/apis/core/validation (names of finalizers). */
 #include <string.h>
 #include <sys/random.h>
 
@@ -12,7 +12,7 @@
 #define GENERATED_BASE_MAX 58 /* 63 less the suffix */
 #define SUFFIX_LENGTH 5
 
-/* --- what the server fills in ------------------------------------------------------------------------------------- */
+/* --- what the server fills in --- */
 
 static void random_bytes(void *p, size_t n)
 {
@@ -54,8 +54,9 @@ static struct text new_uid(struct arena *a)
     random_bytes(r, sizeof(r));
     r[6] = (r[6] & 0x0f) | 0x40;
     r[8] = (r[8] & 0x3f) | 0x80;
-    return arena_textf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
-                       r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+    return arena_textf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
+                       r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+                       r[15]);
 }
 
 void metadata_fill_system(struct arena *a, struct value *obj)
@@ -70,7 +71,7 @@ void metadata_fill_system(struct arena *a, struct value *obj)
     value_set(a, metadata, TEXT("creationTimestamp"), value_string(time_text(a, clock_now_ns())));
 }
 
-/* --- validation ----------------------------------------------------------------------------------------------------- */
+/* --- validation --- */
 
 static void check_format(struct field_errors *errs, enum format f, struct text t, const char *field,
                          struct text shown)
@@ -83,8 +84,8 @@ static void check_format(struct field_errors *errs, enum format f, struct text t
         field_error(errs, FIELD_INVALID, field, &bad, "%s", problems[i]);
 }
 
-static void check_name(struct arena *a, enum strategy_name rule, struct text name, bool is_prefix, const char *field,
-                       struct field_errors *errs)
+static void check_name(struct arena *a, enum strategy_name rule, struct text name, bool is_prefix,
+                       const char *field, struct field_errors *errs)
 {
     static const enum format formats[] = {[NAME_SUBDOMAIN] = FORMAT_DNS1123_SUBDOMAIN,
                                           [NAME_LABEL] = FORMAT_DNS1123_LABEL,
@@ -142,7 +143,8 @@ static void check_owner(const struct value *owner, struct field_errors *errs)
 
     group_version_parse(api_version, &group, &version);
     if (!version.n || text_find(version, '/') >= 0)
-        field_error(errs, FIELD_INVALID, "metadata.ownerReferences.apiVersion", &bad, "version must not be empty");
+        field_error(errs, FIELD_INVALID, "metadata.ownerReferences.apiVersion", &bad,
+                    "version must not be empty");
     for (size_t i = 0; i < N_ELEMENTS(needed); i++) {
         if (!value_get_text(owner, needed[i].name).n)
             field_error(errs, FIELD_INVALID, needed[i].field, &none, "must not be empty");
@@ -167,8 +169,10 @@ static void check_owners(const struct value *owners, struct field_errors *errs)
         }
         field_error(errs, FIELD_INVALID, "metadata.ownerReferences", owners,
                     "Only one reference can have Controller set to true. Found \"true\" in references for "
-                    "%.*s/%.*s and %.*s/%.*s", TEXT_ARG(value_get_text(controller, TEXT("kind"))),
-                    TEXT_ARG(value_get_text(controller, TEXT("name"))), TEXT_ARG(value_get_text(owner, TEXT("kind"))),
+                    "%.*s/%.*s and %.*s/%.*s",
+                    TEXT_ARG(value_get_text(controller, TEXT("kind"))),
+                    TEXT_ARG(value_get_text(controller, TEXT("name"))),
+                    TEXT_ARG(value_get_text(owner, TEXT("kind"))),
                     TEXT_ARG(value_get_text(owner, TEXT("name"))));
     }
 }
@@ -217,7 +221,8 @@ void metadata_check(struct arena *a, const struct resource_type *type, const str
                     const struct value *obj, struct field_errors *errs)
 {
     const struct value *metadata = metadata_of(obj);
-    struct text name = value_get_text(metadata, TEXT("name")), base = value_get_text(metadata, TEXT("generateName"));
+    struct text name = value_get_text(metadata, TEXT("name")),
+                base = value_get_text(metadata, TEXT("generateName"));
     struct text namespace = value_get_text(metadata, TEXT("namespace"));
     enum strategy_name rule = strategy ? strategy->name : NAME_PATH_SEGMENT;
 
@@ -251,7 +256,8 @@ static bool has_finalizer(const struct value *list, struct text name)
     return false;
 }
 
-static void check_no_new_finalizers(const struct value *now, const struct value *before, struct field_errors *errs)
+static void check_no_new_finalizers(const struct value *now, const struct value *before,
+                                    struct field_errors *errs)
 {
     struct buffer extra = BUFFER_IN(errs->arena);
 
@@ -265,7 +271,8 @@ static void check_no_new_finalizers(const struct value *now, const struct value 
     if (extra.n)
         field_error(errs, FIELD_FORBIDDEN, "metadata.finalizers", NULL,
                     "no new finalizers can be added if the object is being deleted, found new finalizers "
-                    "[]string{%s}", buffer_str(&extra));
+                    "[]string{%s}",
+                    buffer_str(&extra));
 }
 
 void metadata_check_update(const struct value *obj, const struct value *old, struct field_errors *errs)
@@ -284,7 +291,8 @@ void metadata_check_update(const struct value *obj, const struct value *old, str
     const struct value *now = metadata_of(obj), *before = metadata_of(old);
 
     if (is_deleting(old))
-        check_no_new_finalizers(value_get(now, TEXT("finalizers")), value_get(before, TEXT("finalizers")), errs);
+        check_no_new_finalizers(value_get(now, TEXT("finalizers")), value_get(before, TEXT("finalizers")),
+                                errs);
     check_generation(now, errs);
     for (size_t i = 0; i < N_ELEMENTS(immutable); i++) {
         const struct value *v = value_get(now, immutable[i].name), *w = value_get(before, immutable[i].name);

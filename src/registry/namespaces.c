@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Namespaces as the others see them: they must exist before something is made in them, and take nothing new while they end; three
- * cannot be deleted. Source: kubernetes/apiserver pkg/admission/plugin/namespace/lifecycle/admission.go. */
+/* Namespaces as the others see them: they must exist before something is made in them, and take nothing new
+ * while they end; three cannot be deleted. Source: kubernetes/apiserver
+ * pkg/admission/plugin/namespace/lifecycle/admission.go. */
 #include "registry_internal.h"
 
 static const struct text immortal[] = {TEXT("default"), TEXT("kube-system"), TEXT("kube-public")};
@@ -25,10 +26,11 @@ int namespace_check_create(struct operation *op, const struct value *obj, struct
     struct text name = value_get_text(metadata, TEXT("name"));
     if (!name.n)
         name = value_get_text(metadata, TEXT("generateName"));
-    status_forbidden(st, type->group, type->name, name,
-                     arena_printf(op->arena,
-                                  "unable to create new content in namespace %.*s because it is being terminated",
-                                  TEXT_ARG(op->namespace)));
+    status_forbidden(
+        st, type->group, type->name, name,
+        arena_printf(op->arena,
+                     "unable to create new content in namespace %.*s because it is being terminated",
+                     TEXT_ARG(op->namespace)));
     status_add_cause(st, "NamespaceTerminating", "metadata.namespace", "namespace %.*s is being terminated",
                      TEXT_ARG(op->namespace));
     return -1;
@@ -42,7 +44,8 @@ int namespace_check_delete(struct operation *op, struct status *st)
         return 0;
     for (size_t i = 0; i < N_ELEMENTS(immortal); i++) {
         if (text_eq(op->name, immortal[i]))
-            return status_forbidden(st, type->group, type->name, op->name, "this namespace may not be deleted");
+            return status_forbidden(st, type->group, type->name, op->name,
+                                    "this namespace may not be deleted");
     }
     return 0;
 }

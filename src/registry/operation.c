@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of an operation: load the current object, make the new one, queue the write, and go on where the committer says so
- * (op->proceed): finish, or, when another writer was quicker, begin anew with the newer object. No thread waits but that of
- * registry_run. */
+/* The life of an operation: load the current object, make the new one, queue the write, and go on where the
+ * committer says so (op->proceed): finish, or, when another writer was quicker, begin anew with the newer
+ * object. No thread waits but that of registry_run. */
 #include <pthread.h>
 
 #include "registry_internal.h"
 
-#define ATTEMPTS_MAX 1000                        /* each lost race means that another writer won: this is no livelock */
+#define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
 
 void operation_finish(struct operation *op)
@@ -48,11 +48,12 @@ int operation_load(struct operation *op, struct value *ret_tree)
     if (!op->current)
         return 0;
     if (op->current->is_unreadable)
-        return status_internal_error(&op->st, "the stored object %.*s cannot be read", TEXT_ARG(op->current->key));
+        return status_internal_error(&op->st, "the stored object %.*s cannot be read",
+                                     TEXT_ARG(op->current->key));
     return object_tree(op->arena, op->current, ret_tree, &op->st);
 }
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing --- */
 
 int operation_encode(struct operation *op, struct value *obj)
 {
@@ -66,12 +67,13 @@ int operation_encode(struct operation *op, struct value *obj)
     schema_encode(&b, type->kind->schema, obj, &rv_at);
     if (b.n > OBJECT_BYTES_MAX)
         return status_set(&op->st, STATUS_REQUEST_ENTITY_TOO_LARGE,
-                          "Request entity is too large: the object would take %zu bytes, %zu are allowed", b.n,
-                          OBJECT_BYTES_MAX);
+                          "Request entity is too large: the object would take %zu bytes, %zu are allowed",
+                          b.n, OBJECT_BYTES_MAX);
     object_unref(MOVE(op->written));
     op->written = object_new(type, buffer_text(&b), rv_at, obj);
     if (op->resource->strategy->ttl_seconds)
-        op->written->expires_ms = clock_now_ns() / 1000000 + (int64_t)op->resource->strategy->ttl_seconds * 1000;
+        op->written->expires_ms =
+            clock_now_ns() / 1000000 + (int64_t)op->resource->strategy->ttl_seconds * 1000;
     return 0;
 }
 
@@ -112,7 +114,7 @@ void operation_write(struct operation *op, enum write_op what, void (*proceed)(s
     storage_submit(op->registry->storage, &op->write);
 }
 
-/* --- entry ------------------------------------------------------------------------------------------------------------- */
+/* --- entry --- */
 
 void registry_submit(struct operation *op)
 {
@@ -161,17 +163,19 @@ int registry_run(struct operation *op)
     return op->st.reason == STATUS_OK ? 0 : -1;
 }
 
-int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace, struct text name,
-                            struct value *obj, struct status *st)
+int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace,
+                            struct text name, struct value *obj, struct status *st)
 {
     struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
-    struct text own = value_get_text(metadata, TEXT("namespace")), called = value_get_text(metadata, TEXT("name"));
+    struct text own = value_get_text(metadata, TEXT("namespace")),
+                called = value_get_text(metadata, TEXT("name"));
     /* A namespace's own request carries its name as the namespace. */
     struct text expected = res->type->is_namespaced ? namespace : TEXT_NONE;
 
     if (own.n && expected.n && !text_eq(own, expected))
-        return status_set(st, STATUS_BAD_REQUEST,
-                          "the namespace of the provided object does not match the namespace sent on the request");
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "the namespace of the provided object does not match the namespace sent on the request");
     if (!text_eq(own, expected)) {
         if (expected.n)
             value_set(a, metadata, TEXT("namespace"), value_string(expected));
@@ -181,12 +185,13 @@ int registry_check_identity(struct arena *a, const struct resource *res, struct 
     if (!name.p)
         return 0;
     if (!called.n)
-        return status_set(st, STATUS_BAD_REQUEST,
-                          "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
-                          TEXT_ARG(name));
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "the name of the object (%.*s based on URL) was undeterminable: name must be provided",
+            TEXT_ARG(name));
     if (!text_eq(called, name))
         return status_set(st, STATUS_BAD_REQUEST,
-                          "the name of the object (%.*s) does not match the name on the URL (%.*s)", TEXT_ARG(called),
-                          TEXT_ARG(name));
+                          "the name of the object (%.*s) does not match the name on the URL (%.*s)",
+                          TEXT_ARG(called), TEXT_ARG(name));
     return 0;
 }

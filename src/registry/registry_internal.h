@@ -13,7 +13,7 @@ struct registry {
     struct cache *namespaces;
 };
 
-/* --- trees ---------------------------------------------------------------------------------------------------------- */
+/* --- trees --- */
 
 static inline struct value *metadata_of(const struct value *obj)
 {
@@ -31,16 +31,18 @@ bool same_member(const struct value *x, const struct value *y, struct text name)
 size_t finalizer_count(const struct value *obj);
 struct text time_text(struct arena *a, int64_t wall_ns); /* RFC 3339 to the second */
 
-/* --- metadata ----------------------------------------------------------------------------------------------------------- */
+/* --- metadata --- */
 
-void metadata_fill_system(struct arena *a, struct value *obj); /* uid, creationTimestamp; forgets what is the server's */
+void metadata_fill_system(struct arena *a,
+                          struct value *obj); /* uid, creationTimestamp; forgets what is the server's */
 struct text name_generate(struct arena *a, struct text base);
-/* As upstream's ValidateObjectMeta for the name's rule, with kind's finalizer rule when strategy is not NULL. */
+/* As upstream's ValidateObjectMeta for the name's rule, with kind's finalizer rule when strategy is not NULL.
+ */
 void metadata_check(struct arena *a, const struct resource_type *type, const struct strategy *strategy,
                     const struct value *obj, struct field_errors *errs);
 void metadata_check_update(const struct value *obj, const struct value *old, struct field_errors *errs);
 
-/* --- operations --------------------------------------------------------------------------------------------------------- */
+/* --- operations --- */
 
 void operation_finish(struct operation *op); /* calls done */
 void operation_fail(struct operation *op);   /* op->st says why */
@@ -57,20 +59,22 @@ void delete_set_collector_finalizers(const struct operation *op, struct value *o
 /* Encodes obj into op->written; -1: op->st is set. */
 int operation_encode(struct operation *op, struct value *obj);
 bool operation_is_no_op(const struct operation *op); /* written says what current says */
-/* Queues the write of op->written over op->current (either may be NULL); then proceed is called on the committer thread. */
+/* Queues the write of op->written over op->current (either may be NULL); then proceed is called on the
+ * committer thread. */
 void operation_write(struct operation *op, enum write_op what, void (*proceed)(struct operation *op));
 /* op->current from the cache, and its tree; -1: op->st is set (there may be none: 0 and current NULL). */
 int operation_load(struct operation *op, struct value *ret_tree);
 struct text operation_key(struct arena *a, const struct operation *op, struct text name);
 
-/* --- namespaces ----------------------------------------------------------------------------------------------------------- */
+/* --- namespaces --- */
 
 /* May the object be created in op->namespace? NOT_FOUND when there is none, FORBIDDEN while it ends. */
 int namespace_check_create(struct operation *op, const struct value *obj, struct status *st);
 int namespace_check_delete(struct operation *op, struct status *st);
 
-/* --- rows of strategies.c that have hooks, in files of their own ------------------------------------------------------------ */
+/* --- rows of strategies.c that have hooks, in files of their own --- */
 
-extern const struct strategy strategy_pods, strategy_namespaces, strategy_services, strategy_persistent_volumes,
-    strategy_persistent_volume_claims, strategy_secrets, strategy_certificate_requests, strategy_api_services,
-    strategy_custom_resource_definitions, strategy_cron_jobs;
+extern const struct strategy strategy_pods, strategy_namespaces, strategy_services,
+    strategy_persistent_volumes, strategy_persistent_volume_claims, strategy_secrets,
+    strategy_certificate_requests, strategy_api_services, strategy_custom_resource_definitions,
+    strategy_cron_jobs;

@@ -22,8 +22,8 @@ static const struct resource_type *storage_type_of(const struct resource_type *t
     return type->storage ? type->storage : type;
 }
 
-const struct resource_type *const *registry_storage_types(bool (*is_served)(void *, const struct resource_type *),
-                                                          void *ctx, size_t *ret_n)
+const struct resource_type *const *
+registry_storage_types(bool (*is_served)(void *, const struct resource_type *), void *ctx, size_t *ret_n)
 {
     static const struct resource_type **types;
     size_t n = 0;
@@ -77,7 +77,8 @@ int registry_start(const struct registry_options *opt, struct registry **ret, st
         add(reg, type);
         if (is_stored(type) && !reg->resources[reg->n - 1].cache) {
             registry_stop(reg);
-            return status_internal_error(st, "%.*s/%.*s has no cache", TEXT_ARG(type->group), TEXT_ARG(type->name));
+            return status_internal_error(st, "%.*s/%.*s has no cache", TEXT_ARG(type->group),
+                                         TEXT_ARG(type->name));
         }
     }
     const struct resource *namespaces = registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("namespaces"));
@@ -100,7 +101,8 @@ const struct resource *registry_find(const struct registry *reg, struct text gro
                                      struct text name)
 {
     char path[256];
-    int n = snprintf(path, sizeof(path), "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
+    int n =
+        snprintf(path, sizeof(path), "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
 
     return n < (int)sizeof(path) ? map_get(&reg->by_path, (struct text){path, (size_t)n}) : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strategies as data. A storage type without a row has a DNS subdomain as its name and nothing special. Rows whose rules are
- * algorithms stand in files of their own, below the name of their group.
- * Source: kubernetes pkg/registry/<group>/<kind>/strategy.go and storage/storage.go (ReturnDeletedObject). */
+/* The strategies as data. A storage type without a row has a DNS subdomain as its name and nothing special.
+ * Rows whose rules are algorithms stand in files of their own, below the name of their group. Source:
+ * kubernetes pkg/registry/<group>/<kind>/strategy.go and storage/storage.go (ReturnDeletedObject). */
 #include "registry_internal.h"
 
 #define ON_UPDATE STRATEGY_CREATE_ON_UPDATE
@@ -26,7 +26,8 @@ static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS
 static const struct strategy replicated_or_run = {.flags = STRATEGY_ORPHANS | AGAIN};
 static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | ONCE | AGAIN};
 static const struct strategy leases = {.flags = ON_UPDATE | NEEDS_RV | ANY_FINALIZER};
-static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE, .name = NAME_PATH_SEGMENT};
+static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE,
+                                                   .name = NAME_PATH_SEGMENT};
 static const struct strategy rbac = {.flags = ON_UPDATE | AGAIN, .name = NAME_PATH_SEGMENT};
 static const struct strategy runtime_classes = {.flags = ON_UPDATE | NEEDS_RV};
 static const struct strategy csi_drivers = {.flags = RETURNS | NEEDS_RV};

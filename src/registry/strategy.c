@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What strategies have in common, driven by their data: status and spec are written apart, generations counted. */
+/* What strategies have in common, driven by their data: status and spec are written apart, generations
+ * counted. */
 #include "registry_internal.h"
 
 #define STATUS TEXT("status")
@@ -41,8 +42,8 @@ static void prepare_status(struct operation *op, struct value *obj, const struct
 {
     static const struct text kept[] = {TEXT("labels"), TEXT("ownerReferences"), TEXT("annotations"),
                                        TEXT("finalizers")};
-    static const uint8_t masks[] = {[STATUS_METADATA_NO_LABELS] = 1, [STATUS_METADATA_NO_OWNERS] = 2,
-                                    [STATUS_METADATA_NONE] = 15};
+    static const uint8_t masks[] = {
+        [STATUS_METADATA_NO_LABELS] = 1, [STATUS_METADATA_NO_OWNERS] = 2, [STATUS_METADATA_NONE] = 15};
     const struct strategy *s = op->resource->strategy;
 
     keep_all_but_status(op, obj, old);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Updating: transform the current object, check the version that was demanded, keep what no update may change, and write only
- * what differs. An update that takes the last finalizer of a dying object removes it.
+/* Updating: transform the current object, check the version that was demanded, keep what no update may
+ * change, and write only what differs. An update that takes the last finalizer of a dying object removes it.
  * Source: kubernetes/apiserver pkg/registry/generic/registry/store.go, pkg/registry/rest/update.go. */
 #include "registry_internal.h"
 
@@ -13,10 +13,10 @@ static int check_uid(struct operation *op, struct text uid)
 {
     if (!op->expected_uid.n || text_eq(op->expected_uid, uid))
         return 0;
-    return status_conflict(&op->st, type_of(op)->group, type_of(op)->name, op->name,
-                           arena_printf(op->arena,
-                                        "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
-                                        TEXT_ARG(op->expected_uid), TEXT_ARG(uid)));
+    return status_conflict(
+        &op->st, type_of(op)->group, type_of(op)->name, op->name,
+        arena_printf(op->arena, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                     TEXT_ARG(op->expected_uid), TEXT_ARG(uid)));
 }
 
 /* The version that the new object demands must be the current one; none is good for most types. */
@@ -29,18 +29,21 @@ static int check_revision(struct operation *op, struct value *obj)
     if (sent.n && !text_to_u64(sent, &revision)) {
         struct buffer b = BUFFER_IN(op->arena);
         buffer_add_quoted(&b, sent);
-        return status_set(&op->st, STATUS_UNKNOWN, "strconv.ParseUint: parsing %s: invalid syntax", buffer_str(&b));
+        return status_set(&op->st, STATUS_UNKNOWN, "strconv.ParseUint: parsing %s: invalid syntax",
+                          buffer_str(&b));
     }
     if (revision == 0 && (op->resource->strategy->flags & STRATEGY_NEEDS_REVISION)) {
         struct field_errors errs = {.arena = op->arena};
         struct value zero = value_int(0);
-        field_error(&errs, FIELD_INVALID, "metadata.resourceVersion", &zero, "must be specified for an update");
+        field_error(&errs, FIELD_INVALID, "metadata.resourceVersion", &zero,
+                    "must be specified for an update");
         return status_invalid(&op->st, type_of(op)->group, type_of(op)->name, op->name, &errs);
     }
     if (revision != 0 && revision != op->current->revision)
-        return status_conflict(&op->st, type_of(op)->group, type_of(op)->name, op->name,
-                               "the object has been modified; please apply your changes to the latest version and "
-                               "try again");
+        return status_conflict(
+            &op->st, type_of(op)->group, type_of(op)->name, op->name,
+            "the object has been modified; please apply your changes to the latest version and "
+            "try again");
     return 0;
 }
 
@@ -72,7 +75,8 @@ static int validate(struct operation *op, const struct value *obj, const struct 
 
     metadata_check(op->arena, type, NULL, obj, &errs);
     metadata_check_update(obj, old, &errs);
-    /* The types' own validation checks the metadata again: upstream so says everything twice, some types thrice. */
+    /* The types' own validation checks the metadata again: upstream so says everything twice, some types
+     * thrice. */
     if (strategy->flags & STRATEGY_CHECKS_META_AGAIN)
         metadata_check(op->arena, type, strategy, obj, &errs);
     if (!(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
@@ -178,7 +182,8 @@ void update_run(struct operation *op)
         create_instead(op);
         return;
     }
-    if (check_uid(op, op->current->uid) < 0 || make_new(op, &old, &obj) < 0 || operation_encode(op, &obj) < 0) {
+    if (check_uid(op, op->current->uid) < 0 || make_new(op, &old, &obj) < 0 ||
+        operation_encode(op, &obj) < 0) {
         operation_fail(op);
         return;
     }

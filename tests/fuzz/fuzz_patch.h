@@ -7,8 +7,8 @@
 
 #include "patch.h"
 
-typedef int (*fuzz_patch_run)(struct arena *a, const struct value *doc, const struct value *patch, struct value *ret,
-                              struct status *st);
+typedef int (*fuzz_patch_run)(struct arena *a, const struct value *doc, const struct value *patch,
+                              struct value *ret, struct status *st);
 
 static inline int fuzz_patch(const uint8_t *data, size_t n, fuzz_patch_run run)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pod and a strategic merge patch, one JSON value a line. The pod is not decoded, so that lists of anything come up. */
+/* A pod and a strategic merge patch, one JSON value a line. The pod is not decoded, so that lists of anything
+ * come up. */
 #include "fuzz_patch.h"
 
 static int run(struct arena *a, const struct value *doc, const struct value *patch, struct value *ret,

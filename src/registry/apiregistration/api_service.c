@@ -15,7 +15,8 @@ static void prepare_create(struct operation *op, struct value *obj)
     value_set(op->arena, &condition, TEXT("lastTransitionTime"),
               value_string(time_text(op->arena, clock_now_ns())));
     value_set(op->arena, &condition, TEXT("reason"), value_string(TEXT("Local")));
-    value_set(op->arena, &condition, TEXT("message"), value_string(TEXT("Local APIServices are always available")));
+    value_set(op->arena, &condition, TEXT("message"),
+              value_string(TEXT("Local APIServices are always available")));
     value_append(op->arena, &list, condition);
     value_set(op->arena, &status, TEXT("conditions"), list);
     value_set(op->arena, obj, TEXT("status"), status);

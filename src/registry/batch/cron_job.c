@@ -11,7 +11,8 @@ static void validate(struct operation *op, const struct value *obj, const struct
     const struct value *name = value_get(metadata_of(obj), TEXT("name"));
 
     if (!old && value_text(name).n > NAME_BYTES_MAX)
-        field_error(errs, FIELD_INVALID, "metadata.name", name, "must be no more than %d characters", NAME_BYTES_MAX);
+        field_error(errs, FIELD_INVALID, "metadata.name", name, "must be no more than %d characters",
+                    NAME_BYTES_MAX);
 }
 
 const struct strategy strategy_cron_jobs = {.validate = validate};

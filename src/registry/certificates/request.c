@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A signing request says who asks, in the server's words; its spec never changes, and approval is written apart from the rest of
- * the status. Source: kubernetes pkg/registry/certificates/certificates/strategy.go. */
+/* A signing request says who asks, in the server's words; its spec never changes, and approval is written
+ * apart from the rest of the status. Source: kubernetes pkg/registry/certificates/certificates/strategy.go.
+ */
 #include "registry/registry_internal.h"
 
 static struct value list_of(struct arena *a, const struct text *p, size_t n)
@@ -78,7 +79,8 @@ static void set_times(struct arena *a, struct value *conditions, const struct va
 /* Decisions are the approval subresource's: what was decided stays, what was not is not. */
 static void keep_decisions(struct arena *a, struct value *status, const struct value *before)
 {
-    const struct value *sent = value_get(status, TEXT("conditions")), *had = value_get(before, TEXT("conditions"));
+    const struct value *sent = value_get(status, TEXT("conditions")),
+                       *had = value_get(before, TEXT("conditions"));
     struct value list = value_list();
 
     for (size_t i = 0; had && had->kind == VALUE_LIST && i < had->n; i++) {

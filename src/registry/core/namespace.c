@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A namespace is Active until deleted, then Terminating until nothing finalizes it: spec.finalizers are written by the finalize
- * subresource only. Source: kubernetes pkg/registry/core/namespace/strategy.go and storage/storage.go. */
+/* A namespace is Active until deleted, then Terminating until nothing finalizes it: spec.finalizers are
+ * written by the finalize subresource only. Source: kubernetes pkg/registry/core/namespace/strategy.go and
+ * storage/storage.go. */
 #include "registry/registry_internal.h"
 
 #define NAME_LABEL_KEY TEXT("kubernetes.io/metadata.name")
@@ -22,7 +23,8 @@ static void set_label(struct operation *op, struct value *obj)
     struct text name = value_get_text(metadata, TEXT("name"));
 
     if (name.n)
-        value_set(op->arena, value_object_at(op->arena, metadata, TEXT("labels")), NAME_LABEL_KEY, value_string(name));
+        value_set(op->arena, value_object_at(op->arena, metadata, TEXT("labels")), NAME_LABEL_KEY,
+                  value_string(name));
 }
 
 static void prepare_create(struct operation *op, struct value *obj)

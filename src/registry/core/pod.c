@@ -98,7 +98,8 @@ static const struct value *find_named(const struct value *list, struct text name
 }
 
 /* Takes only these members of the new containers over, into copies of the old ones. */
-static void take_resources(struct operation *op, struct value *spec, const struct value *sent, struct text lists)
+static void take_resources(struct operation *op, struct value *spec, const struct value *sent,
+                           struct text lists)
 {
     static const struct text members[] = {TEXT("resources"), TEXT("resizePolicy")};
     struct value *list = value_get(spec, lists);
@@ -113,7 +114,8 @@ static void take_resources(struct operation *op, struct value *spec, const struc
 
 static bool prepare_sub(struct operation *op, struct value *obj, const struct value *old)
 {
-    bool is_ephemeral = text_is(op->sub->name, "ephemeralcontainers"), is_resize = text_is(op->sub->name, "resize");
+    bool is_ephemeral = text_is(op->sub->name, "ephemeralcontainers"),
+         is_resize = text_is(op->sub->name, "resize");
 
     if (text_is(op->sub->name, "binding"))
         return true; /* it was made of the current pod, and changes spec and status */
@@ -139,8 +141,9 @@ static int64_t grace_seconds(const struct value *obj, int64_t asked)
 {
     const struct value *spec = value_get(obj, TEXT("spec"));
     struct text phase = value_text(value_at(obj, "status", "phase", NULL));
-    int64_t seconds = asked >= 0 ? asked
-                                 : value_get_int(spec, TEXT("terminationGracePeriodSeconds"), GRACE_DEFAULT_SECONDS);
+    int64_t seconds = asked >= 0
+                          ? asked
+                          : value_get_int(spec, TEXT("terminationGracePeriodSeconds"), GRACE_DEFAULT_SECONDS);
 
     if (!value_get_text(spec, TEXT("nodeName")).n || text_is(phase, "Failed") || text_is(phase, "Succeeded"))
         return 0;

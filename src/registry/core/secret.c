@@ -12,8 +12,9 @@ static void merge_string_data(struct operation *op, struct value *obj)
         struct value copy = *plain; /* obj's members move below */
         struct value *data = value_object_at(op->arena, obj, TEXT("data"));
         for (size_t i = 0; i < copy.n; i++)
-            value_set(op->arena, data, member_key(&copy.members[i]),
-                      value_string(base64_encode(op->arena, BASE64_STANDARD, value_text(&copy.members[i].value))));
+            value_set(
+                op->arena, data, member_key(&copy.members[i]),
+                value_string(base64_encode(op->arena, BASE64_STANDARD, value_text(&copy.members[i].value))));
     }
     value_remove(obj, TEXT("stringData"));
 }

@@ -38,10 +38,16 @@ START_TEST(others_are_refused)
     static const struct {
         enum base64_form form;
         const char *in;
-    } bad[] = {{BASE64_STANDARD, "Zg"},    {BASE64_STANDARD, "Z==="},   {BASE64_STANDARD, "Zg=="
-                                                                                           "Zg=="},
-               {BASE64_STANDARD, "Zm9v\n"}, {BASE64_STANDARD, "__79"},  {BASE64_STANDARD, "===="},
-               {BASE64_RAW_URL, "Zg=="},   {BASE64_RAW_URL, "//79"},    {BASE64_RAW_URL, "Z"},
+    } bad[] = {{BASE64_STANDARD, "Zg"},
+               {BASE64_STANDARD, "Z==="},
+               {BASE64_STANDARD, "Zg=="
+                                 "Zg=="},
+               {BASE64_STANDARD, "Zm9v\n"},
+               {BASE64_STANDARD, "__79"},
+               {BASE64_STANDARD, "===="},
+               {BASE64_RAW_URL, "Zg=="},
+               {BASE64_RAW_URL, "//79"},
+               {BASE64_RAW_URL, "Z"},
                {BASE64_RAW_URL, "Z g"}};
     struct arena *a = arena_new();
     struct text back;

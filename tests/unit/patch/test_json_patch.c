@@ -5,7 +5,8 @@
 #define DOC "{\"data\":{\"k\":\"v\",\"k2\":\"v2\"},\"list\":[1,2,3],\"x/y\":{\"~\":1}}"
 
 static const struct golden_row rows[] = {
-    {"add-member", DOC, "[{\"op\":\"add\",\"path\":\"/data/n\",\"value\":\"n\"},{\"op\":\"remove\",\"path\":\"/list\"}]",
+    {"add-member", DOC,
+     "[{\"op\":\"add\",\"path\":\"/data/n\",\"value\":\"n\"},{\"op\":\"remove\",\"path\":\"/list\"}]",
      "{\"data\":{\"k\":\"v\",\"k2\":\"v2\",\"n\":\"n\"},\"x/y\":{\"~\":1}}"},
     {"add-replaces", "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/a\",\"value\":[2]}]", "{\"a\":[2]}"},
     {"add-null", "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"/a\",\"value\":null}]", "{\"a\":null}"},
@@ -16,33 +17,41 @@ static const struct golden_row rows[] = {
     {"add-at-front", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/0\",\"value\":0}]", "{\"l\":[0,1,2]}"},
     {"add-at-end", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/2\",\"value\":3}]", "{\"l\":[1,2,3]}"},
     {"add-dash", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/-\",\"value\":3}]", "{\"l\":[1,2,3]}"},
-    {"add-past-end", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/3\",\"value\":3}]", NULL, STATUS_INVALID},
+    {"add-past-end", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/3\",\"value\":3}]", NULL,
+     STATUS_INVALID},
     {"add-negative", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/-1\",\"value\":3}]", "{\"l\":[1,2,3]}"},
-    {"add-no-index", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/x\",\"value\":3}]", NULL, STATUS_INVALID},
+    {"add-no-index", "{\"l\":[1,2]}", "[{\"op\":\"add\",\"path\":\"/l/x\",\"value\":3}]", NULL,
+     STATUS_INVALID},
     {"add-to-root", "{\"l\":1}", "[{\"op\":\"add\",\"path\":\"\",\"value\":{}}]", NULL, STATUS_INVALID},
     {"leading-zero", "{\"l\":[1,{\"a\":1}]}", "[{\"op\":\"replace\",\"path\":\"/l/01/a\",\"value\":2}]",
      "{\"l\":[1,{\"a\":2}]}"},
-    {"replace-missing-is-set", "{\"a\":{}}", "[{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":1}]", "{\"a\":{\"b\":1}}"},
-    {"replace-past-end", "{\"l\":[1]}", "[{\"op\":\"replace\",\"path\":\"/l/1\",\"value\":1}]", NULL, STATUS_INVALID},
+    {"replace-missing-is-set", "{\"a\":{}}", "[{\"op\":\"replace\",\"path\":\"/a/b\",\"value\":1}]",
+     "{\"a\":{\"b\":1}}"},
+    {"replace-past-end", "{\"l\":[1]}", "[{\"op\":\"replace\",\"path\":\"/l/1\",\"value\":1}]", NULL,
+     STATUS_INVALID},
     {"replace-root", "{\"l\":[1]}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":{\"a\":1}}]", "{\"a\":1}"},
-    {"replace-root-by-scalar", "{\"l\":[1]}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":1}]", NULL, STATUS_INVALID},
+    {"replace-root-by-scalar", "{\"l\":[1]}", "[{\"op\":\"replace\",\"path\":\"\",\"value\":1}]", NULL,
+     STATUS_INVALID},
     {"remove-missing", DOC, "[{\"op\":\"remove\",\"path\":\"/data/none\"}]", NULL, STATUS_INVALID},
     {"remove-item", "{\"l\":[1,2,3]}", "[{\"op\":\"remove\",\"path\":\"/l/1\"}]", "{\"l\":[1,3]}"},
     {"remove-negative", "{\"l\":[1,2,3]}", "[{\"op\":\"remove\",\"path\":\"/l/-1\"}]", "{\"l\":[1,2]}"},
     {"remove-past-end", "{\"l\":[1,2,3]}", "[{\"op\":\"remove\",\"path\":\"/l/3\"}]", NULL, STATUS_INVALID},
     {"move", "{\"a\":{\"b\":1},\"c\":{}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/c/d\"}]",
      "{\"c\":{\"d\":{\"b\":1}}}"},
-    {"move-in-list", "{\"l\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/l/2\",\"path\":\"/l/0\"}]", "{\"l\":[3,1,2]}"},
+    {"move-in-list", "{\"l\":[1,2,3]}", "[{\"op\":\"move\",\"from\":\"/l/2\",\"path\":\"/l/0\"}]",
+     "{\"l\":[3,1,2]}"},
     {"move-into-itself", "{\"a\":{\"b\":1}}", "[{\"op\":\"move\",\"from\":\"/a\",\"path\":\"/a/c\"}]", NULL,
      STATUS_INVALID},
-    {"move-missing", DOC, "[{\"op\":\"move\",\"from\":\"/data/none\",\"path\":\"/data/m\"}]", NULL, STATUS_INVALID},
+    {"move-missing", DOC, "[{\"op\":\"move\",\"from\":\"/data/none\",\"path\":\"/data/m\"}]", NULL,
+     STATUS_INVALID},
     {"move-no-from", DOC, "[{\"op\":\"move\",\"path\":\"/data/m\"}]", NULL, STATUS_INVALID},
     {"copy-is-apart", "{\"a\":{\"b\":1}}",
      "[{\"op\":\"copy\",\"from\":\"/a\",\"path\":\"/c\"},{\"op\":\"replace\",\"path\":\"/c/b\",\"value\":2}]",
      "{\"a\":{\"b\":1},\"c\":{\"b\":2}}"},
     {"test-ok", DOC, "[{\"op\":\"test\",\"path\":\"/data\",\"value\":{\"k2\":\"v2\",\"k\":\"v\"}}]", DOC},
     {"test-missing-null", DOC, "[{\"op\":\"test\",\"path\":\"/data/none\",\"value\":null}]", DOC},
-    {"test-fails", DOC, "[{\"op\":\"test\",\"path\":\"/data/k\",\"value\":5}]", NULL, STATUS_INVALID, "test failed"},
+    {"test-fails", DOC, "[{\"op\":\"test\",\"path\":\"/data/k\",\"value\":5}]", NULL, STATUS_INVALID,
+     "test failed"},
     {"test-root", "{\"a\":1}", "[{\"op\":\"test\",\"path\":\"\",\"value\":{\"a\":1}}]", "{\"a\":1}"},
     {"escapes", DOC, "[{\"op\":\"test\",\"path\":\"/x~1y/~0\",\"value\":1}]", DOC},
     {"no-slash", "{\"a\":1}", "[{\"op\":\"add\",\"path\":\"q/k\",\"value\":1}]", "{\"a\":1,\"k\":1}"},
@@ -141,8 +150,8 @@ START_TEST(moves_of_shallow_values_go_on)
 
     buffer_add_char(&b, '[');
     for (int i = 0; i < 9000; i++)
-        buffer_addf(&b, "%s{\"op\":\"move\",\"from\":\"/%c/x\",\"path\":\"/%c/x\"}", i ? "," : "", i & 1 ? 'b' : 'a',
-                    i & 1 ? 'a' : 'b');
+        buffer_addf(&b, "%s{\"op\":\"move\",\"from\":\"/%c/x\",\"path\":\"/%c/x\"}", i ? "," : "",
+                    i & 1 ? 'b' : 'a', i & 1 ? 'a' : 'b');
     buffer_add_char(&b, ']');
     run_text(a, "{\"a\":{\"x\":{\"y\":{}}},\"b\":{}}", buffer_text(&b), &st);
     ck_assert_int_eq(st.reason, STATUS_OK);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Many writers of one object: every change must be in the end, whoever was first; and of one generated name. */
+/* Many writers of one object: every change must be in the end, whoever was first; and of one generated name.
+ */
 #include <pthread.h>
 
 #include "world.h"
@@ -10,8 +11,8 @@
 static struct world w;
 
 /* Adds one to data.n: only right on the newest object. */
-static int add_one(struct operation *op, const struct object *current, const struct value *tree, struct value *ret,
-                   struct status *st)
+static int add_one(struct operation *op, const struct object *current, const struct value *tree,
+                   struct value *ret, struct status *st)
 {
     int64_t n = 0;
 
@@ -49,7 +50,8 @@ static void *create_often(void *arg)
                                .resource = world_resource(&w, "v1", "configmaps"),
                                .arena = a,
                                .namespace = TEXT("ns")};
-        ck_assert_int_eq(json_read(a, TEXT("{\"metadata\":{\"generateName\":\"g-\"}}"), NULL, &op.object, &op.st), 0);
+        ck_assert_int_eq(
+            json_read(a, TEXT("{\"metadata\":{\"generateName\":\"g-\"}}"), NULL, &op.object, &op.st), 0);
         ck_assert_int_eq(schema_decode(a, op.resource->type->kind->schema, &op.object, NULL, &op.st), 0);
         if (registry_run(&op) < 0)
             ck_abort_msg("%s", op.st.message);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Creating: what the server fills in, which names are good, what is refused. Rows of names and metadata are recorded answers. */
+/* Creating: what the server fills in, which names are good, what is refused. Rows of names and metadata are
+ * recorded answers. */
 #include "world.h"
 
 static struct world w;
@@ -46,8 +47,8 @@ START_TEST(names_follow_the_rule_of_their_kind)
         struct operation op = {.is_dry_run = true};
         int code = world_create(&w, &op, r->api_version, r->resource, "ns",
                                 arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\"}}", r->name));
-        ck_assert_msg(code == r->code && op.st.n_causes == r->n_causes, "%s %s: %d with %zu causes: %s", r->resource,
-                      r->name, code, op.st.n_causes, op.st.message ? op.st.message : "");
+        ck_assert_msg(code == r->code && op.st.n_causes == r->n_causes, "%s %s: %d with %zu causes: %s",
+                      r->resource, r->name, code, op.st.n_causes, op.st.message ? op.st.message : "");
         operation_clear(&op);
     }
     world_stop(&w);
@@ -75,7 +76,8 @@ static const struct metadata_row {
      "metadata.ownerReferences.name metadata.ownerReferences.uid"},
     {"\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"x\",\"uid\":\"u\"}]", 422,
      "metadata.ownerReferences"},
-    {"\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"name\":\"x\",\"uid\":\"u\",\"controller\":true},"
+    {"\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"name\":\"x\",\"uid\":\"u\","
+     "\"controller\":true},"
      "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"name\":\"y\",\"uid\":\"v\",\"controller\":true}]",
      422, "metadata.ownerReferences"},
     {"\"generation\":-1", 422, "metadata.generation"},
@@ -96,8 +98,8 @@ START_TEST(metadata_is_checked)
                                 arena_printf(w.arena, "{\"metadata\":{\"name\":\"a\",%s}}", r->member));
         for (size_t k = 0; k < op.st.n_causes; k++)
             buffer_addf(&causes, "%s%s", k ? " " : "", op.st.causes[k].field);
-        ck_assert_msg(code == r->code && text_is(buffer_text(&causes), r->causes), "%s: %d, %s, %s", r->member, code,
-                      buffer_str(&causes), op.st.message ? op.st.message : "");
+        ck_assert_msg(code == r->code && text_is(buffer_text(&causes), r->causes), "%s: %d, %s, %s",
+                      r->member, code, buffer_str(&causes), op.st.message ? op.st.message : "");
         operation_clear(&op);
     }
     world_stop(&w);
@@ -132,10 +134,12 @@ START_TEST(the_server_fills_in)
     struct operation op = {0};
 
     world_start(&w);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns",
-                                  "{\"metadata\":{\"name\":\"a\",\"uid\":\"mine\",\"generation\":9,\"selfLink\":\"/x\","
-                                  "\"creationTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionTimestamp\":"
-                                  "\"2001-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3}}"), 0);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "configmaps", "ns",
+                     "{\"metadata\":{\"name\":\"a\",\"uid\":\"mine\",\"generation\":9,\"selfLink\":\"/x\","
+                     "\"creationTimestamp\":\"2001-01-01T00:00:00Z\",\"deletionTimestamp\":"
+                     "\"2001-01-01T00:00:00Z\",\"deletionGracePeriodSeconds\":3}}"),
+        0);
     ck_assert_str_ne(world_at(&w, &op, "metadata.uid"), "mine");
     ck_assert_uint_eq(strlen(world_at(&w, &op, "metadata.uid")), 36);
     ck_assert_int_eq(world_at(&w, &op, "metadata.uid")[14], '4');
@@ -152,7 +156,8 @@ START_TEST(the_server_fills_in)
     ck_assert_str_eq(op.st.message, "configmaps \"a\" already exists");
     operation_clear(&op);
     ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns",
-                                  "{\"metadata\":{\"name\":\"b\",\"resourceVersion\":\"5\"}}"), 500);
+                                  "{\"metadata\":{\"name\":\"b\",\"resourceVersion\":\"5\"}}"),
+                     500);
     operation_clear(&op);
     world_stop(&w);
 }
@@ -163,16 +168,18 @@ START_TEST(names_are_generated)
     struct operation op = {0};
 
     world_start(&w);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"generateName\":\"gen-\"}}"), 0);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"generateName\":\"gen-\"}}"), 0);
     ck_assert_uint_eq(op.result->name.n, 9);
     ck_assert(text_starts(op.result->name, TEXT("gen-")));
     operation_clear(&op);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns",
-                                  "{\"metadata\":{\"generateName\":\"" X60 X10 "\"}}"), 0);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"generateName\":\"" X60 X10 "\"}}"),
+        0);
     ck_assert_uint_eq(op.result->name.n, 63);
     operation_clear(&op);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"generateName\":\"UPPER\"}}"),
-                     422);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"generateName\":\"UPPER\"}}"), 422);
     ck_assert_uint_eq(op.st.n_causes, 2);
     ck_assert_str_eq(op.st.causes[0].field, "metadata.generateName");
     operation_clear(&op);
@@ -185,8 +192,10 @@ START_TEST(dry_runs_store_nothing_but_check)
     struct operation op = {.is_dry_run = true};
 
     world_start(&w);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns",
-                                  "{\"metadata\":{\"name\":\"a\",\"labels\":{\"l\":\"m\"}},\"data\":{\"k\":\"v\"}}"), 0);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "configmaps", "ns",
+                     "{\"metadata\":{\"name\":\"a\",\"labels\":{\"l\":\"m\"}},\"data\":{\"k\":\"v\"}}"),
+        0);
     ck_assert_str_eq(world_at(&w, &op, "metadata.resourceVersion"), "");
     ck_assert_str_eq(world_at(&w, &op, "metadata.labels.l"), "m");
     ck_assert_str_eq(world_at(&w, &op, "data.k"), "v");
@@ -207,11 +216,12 @@ START_TEST(namespaces_must_exist)
     struct operation op = {0};
 
     world_start(&w);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "none", "{\"metadata\":{\"name\":\"a\"}}"), 404);
+    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "none", "{\"metadata\":{\"name\":\"a\"}}"),
+                     404);
     ck_assert_str_eq(op.st.message, "namespaces \"none\" not found");
     operation_clear(&op);
-    ck_assert_int_eq(world_create(&w, &op, "v1", "nodes", "", "{\"metadata\":{\"name\":\"n\",\"namespace\":\"x\"}}"),
-                     0);
+    ck_assert_int_eq(
+        world_create(&w, &op, "v1", "nodes", "", "{\"metadata\":{\"name\":\"n\",\"namespace\":\"x\"}}"), 0);
     ck_assert_str_eq(world_at(&w, &op, "metadata.namespace"), "");
     operation_clear(&op);
     world_stop(&w);
@@ -225,32 +235,38 @@ static const struct kind_row {
      "{\"phase\":\"Pending\",\"qosClass\":\"BestEffort\"}"},
     {"v1", "pods", "ns", "{\"metadata\":{\"name\":\"b\"}}", "metadata.generation", "1"},
     {"v1", "pods", "ns",
-     "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{\"cpu\":\"1\","
+     "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{"
+     "\"cpu\":\"1\","
      "\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\",\"memory\":\"1Gi\"}}}]}}",
      "status.qosClass", "Guaranteed"},
     {"v1", "pods", "ns",
-     "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":"
+     "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{"
+     "\"cpu\":"
      "\"1\"}}}]}}",
      "status.qosClass", "Burstable"},
-    {"apps/v1", "deployments", "ns", "{\"metadata\":{\"name\":\"a\",\"generation\":7},\"status\":{\"replicas\":3}}",
-     "status", "{}"},
-    {"apps/v1", "deployments", "ns", "{\"metadata\":{\"name\":\"b\",\"generation\":7}}", "metadata.generation", "1"},
+    {"apps/v1", "deployments", "ns",
+     "{\"metadata\":{\"name\":\"a\",\"generation\":7},\"status\":{\"replicas\":3}}", "status", "{}"},
+    {"apps/v1", "deployments", "ns", "{\"metadata\":{\"name\":\"b\",\"generation\":7}}",
+     "metadata.generation", "1"},
     {"apps/v1", "replicasets", "ns", "{\"metadata\":{\"name\":\"a\"},\"status\":{\"replicas\":3}}", "status",
      "{\"replicas\":0}"},
-    {"v1", "persistentvolumeclaims", "ns", "{\"metadata\":{\"name\":\"a\"}}", "status", "{\"phase\":\"Pending\"}"},
+    {"v1", "persistentvolumeclaims", "ns", "{\"metadata\":{\"name\":\"a\"}}", "status",
+     "{\"phase\":\"Pending\"}"},
     {"v1", "persistentvolumes", "", "{\"metadata\":{\"name\":\"a\"}}", "status.phase", "Pending"},
-    {"v1", "nodes", "", "{\"metadata\":{\"name\":\"n\"},\"status\":{\"phase\":\"Running\"}}", "status.phase", "Running"},
+    {"v1", "nodes", "", "{\"metadata\":{\"name\":\"n\"},\"status\":{\"phase\":\"Running\"}}", "status.phase",
+     "Running"},
     {"v1", "namespaces", "", "{\"metadata\":{\"name\":\"n\"}}", "status.phase", "Active"},
     {"v1", "namespaces", "", "{\"metadata\":{\"name\":\"m\"}}", "spec.finalizers", "[\"kubernetes\"]"},
     {"v1", "namespaces", "", "{\"metadata\":{\"name\":\"o\"}}", "metadata.labels",
      "{\"kubernetes.io/metadata.name\":\"o\"}"},
     {"v1", "secrets", "ns", "{\"metadata\":{\"name\":\"a\"}}", "type", "Opaque"},
     {"v1", "secrets", "ns",
-     "{\"metadata\":{\"name\":\"b\"},\"data\":{\"a\":\"eA==\",\"b\":\"eA==\"},\"stringData\":{\"a\":\"hello\"}}", "data",
-     "{\"a\":\"aGVsbG8=\",\"b\":\"eA==\"}"},
+     "{\"metadata\":{\"name\":\"b\"},\"data\":{\"a\":\"eA==\",\"b\":\"eA==\"},\"stringData\":{\"a\":"
+     "\"hello\"}}",
+     "data", "{\"a\":\"aGVsbG8=\",\"b\":\"eA==\"}"},
     {"v1", "services", "ns", "{\"metadata\":{\"name\":\"a\"}}", "status", "{\"loadBalancer\":{}}"},
-    {"apiregistration.k8s.io/v1", "apiservices", "", "{\"metadata\":{\"name\":\"v1.x\"}}", "status.conditions.0.reason",
-     "Local"},
+    {"apiregistration.k8s.io/v1", "apiservices", "", "{\"metadata\":{\"name\":\"v1.x\"}}",
+     "status.conditions.0.reason", "Local"},
     {"apiextensions.k8s.io/v1", "customresourcedefinitions", "",
      "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"versions\":[{\"name\":\"v1\",\"storage\":true}]}}", "status",
      "{\"conditions\":null,\"acceptedNames\":{\"plural\":\"\",\"kind\":\"\"},\"storedVersions\":[\"v1\"]}"},

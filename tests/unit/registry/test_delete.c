@@ -43,8 +43,9 @@ START_TEST(propagation_sets_finalizers)
         struct delete_options del = delete_options();
         del.propagation = text_of(r->policy);
         del.orphan_dependents = r->orphan_dependents;
-        create("v1", "configmaps", "ns",
-               arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\",\"finalizers\":%s}}", name, r->finalizers));
+        create(
+            "v1", "configmaps", "ns",
+            arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\",\"finalizers\":%s}}", name, r->finalizers));
         ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", name, &del), 0);
         ck_assert_msg(op.was_removed == !r->left, "row %zu", i);
         ck_assert_int_eq(world_exists(&w, "v1", "configmaps", "ns", name), r->left != NULL);
@@ -90,8 +91,9 @@ START_TEST(preconditions_are_checked)
     del.uid = TEXT("x");
     ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", "a", &del), 409);
     ck_assert_str_eq(op.st.kind, "ConfigMap");
-    ck_assert_ptr_nonnull(strstr(op.st.message, "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the "
-                                                "precondition (x) does not match the UID in record ("));
+    ck_assert_ptr_nonnull(strstr(op.st.message,
+                                 "Operation cannot be fulfilled on ConfigMap \"a\": the UID in the "
+                                 "precondition (x) does not match the UID in record ("));
     operation_clear(&op);
     del = delete_options();
     del.resource_version = TEXT("1");
@@ -121,8 +123,9 @@ START_TEST(jobs_orphan_by_default)
 }
 END_TEST
 
-#define POD(name, more) "{\"metadata\":{\"name\":\"" name "\"" more "},\"spec\":{\"nodeName\":\"n\"," \
-                        "\"terminationGracePeriodSeconds\":7,\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
+#define POD(name, more)                                                           \
+    "{\"metadata\":{\"name\":\"" name "\"" more "},\"spec\":{\"nodeName\":\"n\"," \
+    "\"terminationGracePeriodSeconds\":7,\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"
 
 START_TEST(pods_have_grace)
 {
@@ -130,7 +133,10 @@ START_TEST(pods_have_grace)
         int64_t asked;
         const char *seconds;
         bool is_unchanged, is_gone;
-    } steps[] = {{-1, "7", false, false}, {20, "7", true, false}, {-1, "7", true, false}, {3, "3", false, false},
+    } steps[] = {{-1, "7", false, false},
+                 {20, "7", true, false},
+                 {-1, "7", true, false},
+                 {3, "3", false, false},
                  {0, "0", false, true}};
 
     world_start(&w);
@@ -166,14 +172,16 @@ START_TEST(unscheduled_pods_go_at_once)
     ck_assert_int_eq(world_delete(&w, &op, "v1", "pods", "ns", "b", &del), 0);
     ck_assert(!op.was_removed);
     operation_clear(&op);
-    ck_assert_int_eq(world_merge(&w, &op, "v1", "pods", "ns", "b", "{\"metadata\":{\"finalizers\":null}}"), 0);
+    ck_assert_int_eq(world_merge(&w, &op, "v1", "pods", "ns", "b", "{\"metadata\":{\"finalizers\":null}}"),
+                     0);
     ck_assert(op.was_removed);
     operation_clear(&op);
     /* While grace runs, losing the finalizer removes nothing. */
     create("v1", "pods", "ns", POD("c", ",\"finalizers\":[\"a.b/c\"]"));
     ck_assert_int_eq(world_delete(&w, &op, "v1", "pods", "ns", "c", NULL), 0);
     operation_clear(&op);
-    ck_assert_int_eq(world_merge(&w, &op, "v1", "pods", "ns", "c", "{\"metadata\":{\"finalizers\":null}}"), 0);
+    ck_assert_int_eq(world_merge(&w, &op, "v1", "pods", "ns", "c", "{\"metadata\":{\"finalizers\":null}}"),
+                     0);
     ck_assert(!op.was_removed);
     operation_clear(&op);
     world_stop(&w);
@@ -194,19 +202,22 @@ START_TEST(namespaces_end_in_two_steps)
     ck_assert_str_eq(world_at(&w, &op, "metadata.deletionGracePeriodSeconds"), "");
     operation_clear(&op);
     ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", "ns", "{\"metadata\":{\"name\":\"a\"}}"), 403);
-    ck_assert_str_eq(op.st.message, "configmaps \"a\" is forbidden: unable to create new content in namespace ns because "
-                                    "it is being terminated");
+    ck_assert_str_eq(op.st.message,
+                     "configmaps \"a\" is forbidden: unable to create new content in namespace ns because "
+                     "it is being terminated");
     ck_assert_str_eq(op.st.causes[0].reason, "NamespaceTerminating");
     operation_clear(&op);
     ck_assert_int_eq(world_delete(&w, &op, "v1", "namespaces", "", "ns", NULL), 0);
     ck_assert(op.was_unchanged && !op.was_removed);
     operation_clear(&op);
     /* spec.finalizers are the finalize subresource's. */
-    ck_assert_int_eq(world_merge(&w, &op, "v1", "namespaces", "", "ns", "{\"spec\":{\"finalizers\":null}}"), 0);
+    ck_assert_int_eq(world_merge(&w, &op, "v1", "namespaces", "", "ns", "{\"spec\":{\"finalizers\":null}}"),
+                     0);
     ck_assert(op.was_unchanged);
     operation_clear(&op);
     ck_assert_int_eq(world_update(&w, &op, false, "v1", "namespaces", "", "ns", "finalize",
-                                  "{\"spec\":{\"finalizers\":null}}"), 0);
+                                  "{\"spec\":{\"finalizers\":null}}"),
+                     0);
     ck_assert(op.was_removed);
     operation_clear(&op);
     ck_assert(!world_exists(&w, "v1", "namespaces", "", "ns"));
@@ -214,5 +225,6 @@ START_TEST(namespaces_end_in_two_steps)
 }
 END_TEST
 
-UNIT_MAIN("delete", propagation_sets_finalizers, options_that_contradict_are_refused, preconditions_are_checked,
-          jobs_orphan_by_default, pods_have_grace, unscheduled_pods_go_at_once, namespaces_end_in_two_steps)
+UNIT_MAIN("delete", propagation_sets_finalizers, options_that_contradict_are_refused,
+          preconditions_are_checked, jobs_orphan_by_default, pods_have_grace, unscheduled_pods_go_at_once,
+          namespaces_end_in_two_steps)

@@ -8,9 +8,11 @@ static void create(const char *ns, const char *name, const char *label)
 {
     struct operation op = {0};
 
-    ck_assert_int_eq(world_create(&w, &op, "v1", "configmaps", ns,
-                                  arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name,
-                                               label)), 0);
+    ck_assert_int_eq(
+        world_create(
+            &w, &op, "v1", "configmaps", ns,
+            arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\",\"labels\":{\"l\":\"%s\"}}}", name, label)),
+        0);
     operation_clear(&op);
 }
 
@@ -81,7 +83,8 @@ START_TEST(ranges_and_selectors_choose)
         int64_t remaining;
         ck_assert_int_eq(selector_parse_labels(w.arena, text_of(r->labels), &labels, &st), 0);
         ck_assert_int_eq(selector_parse_fields(w.arena, text_of(r->fields), res->type, &fields, &st), 0);
-        struct list_request req = {.namespace = text_of(r->ns), .labels = &labels, .fields = &fields, .limit = r->limit};
+        struct list_request req = {
+            .namespace = text_of(r->ns), .labels = &labels, .fields = &fields, .limit = r->limit};
         ck_assert_int_eq(open_list(&l, &req, &st), 0);
         const char *keys = read_all(&l);
         struct text token = listing_continue(w.arena, &l, &remaining);
@@ -141,9 +144,11 @@ static const struct refused_row {
     {"", "", "!!", 0, 400, "invalid continue token: continue key is not valid"},
     {"", "", "e30", 0, 400, "does not recognize this encoded version"},
     /* {"v":"meta.k8s.io/v1","rv":0,"start":"a"}, {"v":"meta.k8s.io/v1","rv":3}, start "../../secrets" */
-    {"", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MCwic3RhcnQiOiJhIn0", 0, 400, "incorrect encoded start resourceVersion"},
+    {"", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MCwic3RhcnQiOiJhIn0", 0, 400,
+     "incorrect encoded start resourceVersion"},
     {"", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6M30", 0, 400, "encoded start key empty"},
-    {"", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Mywic3RhcnQiOiIuLi8uLi9zZWNyZXRzIn0", 0, 400, "leads elsewhere"},
+    {"", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Mywic3RhcnQiOiIuLi8uLi9zZWNyZXRzIn0", 0, 400,
+     "leads elsewhere"},
     {"7", "", "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6Mywic3RhcnQiOiJhIn0", 0, 400,
      "specifying resource version is not allowed when using continue"},
 };
@@ -160,8 +165,8 @@ START_TEST(bad_parameters_are_refused)
         struct status st = {0};
         struct listing l;
         bool is_good = list_request_check(w.arena, &req, &st) == 0 && open_list(&l, &req, &st) == 0;
-        ck_assert_msg(!is_good && st.code == r->code && strstr(st.message, r->says), "row %zu: %d %s", i, st.code,
-                      st.message ? st.message : "");
+        ck_assert_msg(!is_good && st.code == r->code && strstr(st.message, r->says), "row %zu: %d %s", i,
+                      st.code, st.message ? st.message : "");
         status_clear(&st);
     }
     world_stop(&w);

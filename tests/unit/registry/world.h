@@ -17,7 +17,8 @@ struct world {
     struct registry *registry;
 };
 
-static inline const struct resource *world_resource(struct world *w, const char *api_version, const char *name)
+static inline const struct resource *world_resource(struct world *w, const char *api_version,
+                                                    const char *name)
 {
     struct text group, version;
 
@@ -39,8 +40,8 @@ static inline struct value world_tree(struct world *w, const struct resource *r,
     return v;
 }
 
-static inline void world_op(struct world *w, struct operation *op, enum operation_kind kind, const char *api_version,
-                            const char *resource, const char *ns, const char *name)
+static inline void world_op(struct world *w, struct operation *op, enum operation_kind kind,
+                            const char *api_version, const char *resource, const char *ns, const char *name)
 {
     *op = (struct operation){.kind = kind,
                              .registry = w->registry,
@@ -52,8 +53,8 @@ static inline void world_op(struct world *w, struct operation *op, enum operatio
 }
 
 /* Each returns the code: 0 when it worked. The operation is left for looking at; operation_clear ends it. */
-static inline int world_create(struct world *w, struct operation *op, const char *api_version, const char *resource,
-                               const char *ns, const char *json)
+static inline int world_create(struct world *w, struct operation *op, const char *api_version,
+                               const char *resource, const char *ns, const char *json)
 {
     bool is_dry_run = op->is_dry_run;
 
@@ -81,8 +82,8 @@ static inline int world_put_json(struct operation *op, const struct object *curr
     return schema_decode(op->arena, op->resource->type->kind->schema, ret, NULL, st);
 }
 
-static inline int world_merge_json(struct operation *op, const struct object *current, const struct value *tree,
-                                   struct value *ret, struct status *st)
+static inline int world_merge_json(struct operation *op, const struct object *current,
+                                   const struct value *tree, struct value *ret, struct status *st)
 {
     struct value patch;
 
@@ -116,8 +117,9 @@ static inline int world_update(struct world *w, struct operation *op, bool is_pu
 #define world_put(w, op, av, res, ns, name, json) world_update(w, op, true, av, res, ns, name, NULL, json)
 #define world_merge(w, op, av, res, ns, name, json) world_update(w, op, false, av, res, ns, name, NULL, json)
 
-static inline int world_delete(struct world *w, struct operation *op, const char *api_version, const char *resource,
-                               const char *ns, const char *name, const struct delete_options *del)
+static inline int world_delete(struct world *w, struct operation *op, const char *api_version,
+                               const char *resource, const char *ns, const char *name,
+                               const struct delete_options *del)
 {
     bool is_dry_run = op->is_dry_run;
 
@@ -164,12 +166,13 @@ static inline const char *world_at(struct world *w, const struct operation *op, 
     return buffer_str(&b);
 }
 
-static inline bool world_exists(struct world *w, const char *api_version, const char *resource, const char *ns,
-                                const char *name)
+static inline bool world_exists(struct world *w, const char *api_version, const char *resource,
+                                const char *ns, const char *name)
 {
     struct status st = {0};
     struct object *o = NULL;
-    bool found = registry_get(world_resource(w, api_version, resource), text_of(ns), text_of(name), &o, &st) == 0;
+    bool found =
+        registry_get(world_resource(w, api_version, resource), text_of(ns), text_of(name), &o, &st) == 0;
 
     object_unref(o);
     status_clear(&st);
@@ -181,7 +184,8 @@ static inline void world_namespace(struct world *w, const char *name)
     struct operation op = {0};
 
     ck_assert_int_eq(world_create(w, &op, "v1", "namespaces", "",
-                                  arena_printf(w->arena, "{\"metadata\":{\"name\":\"%s\"}}", name)), 0);
+                                  arena_printf(w->arena, "{\"metadata\":{\"name\":\"%s\"}}", name)),
+                     0);
     operation_clear(&op);
 }
 
