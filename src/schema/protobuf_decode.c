@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "schema/canonical.h"
 #include "schema/protobuf.h"
 #include "schema/scalars.h"
 
@@ -392,35 +393,6 @@ static int get_value(struct reader *r, const struct schema_type *t, struct messa
     }
 }
 
-/* The value that JSON shows for a field that must be there but has not come; also of a map entry without a
- * value. */
-static struct value zero_of(struct reader *r, const struct schema_type *t)
-{
-    struct value v = value_null;
-    if (t->is_pointer)
-        return v;
-    switch (t->kind) {
-    case TYPE_STRING:
-        return value_string(TEXT(""));
-    case TYPE_INT32:
-    case TYPE_INT64:
-    case TYPE_FLOAT64:
-    case TYPE_INT_OR_STRING:
-        return value_int(0);
-    case TYPE_BOOL:
-        return value_bool(false);
-    case TYPE_QUANTITY:
-        return value_string(TEXT("0"));
-    case TYPE_DURATION:
-        return value_string(TEXT("0s"));
-    case TYPE_STRUCT:
-        get_struct(r, t->schema, TEXT(""), &v); /* reading nothing does not fail */
-        return v;
-    default:
-        return v;
-    }
-}
-
 static int get_map_entry(struct reader *r, const struct schema_field *f, struct text bytes,
                          struct text *ret_key, struct value *ret)
 {
@@ -447,7 +419,7 @@ static int get_map_entry(struct reader *r, const struct schema_field *f, struct 
     }
     *ret_key = value_text(&key);
     if (!has_value)
-        *ret = zero_of(r, elem);
+        *ret = canonical_zero(r->arena, elem);
     return 0;
 }
 
@@ -581,20 +553,16 @@ static void sort_map(struct value *v)
 /* Makes the slot what JSON shows of the field. False: nothing. */
 static bool settle(struct reader *r, const struct schema_field *f, size_t slot)
 {
-    const struct schema_type *t = &f->type;
-    bool is_kept = f->flags & (FIELD_KEEP_EMPTY | FIELD_KEEP_STRUCT);
-    if (r->slots[slot].kind == KIND_ABSENT) {
-        if (!is_kept || (f->flags & FIELD_NO_PROTO))
+    struct value *v = &r->slots[slot];
+    if (v->kind == KIND_ABSENT) {
+        if (!(f->flags & FIELD_KEEP) || (f->flags & FIELD_NO_PROTO))
             return false;
-        struct value zero = zero_of(r, t);
-        r->slots[slot] = zero;
+        *v = canonical_zero(r->arena, &f->type);
         return true;
     }
-    if (t->kind == TYPE_MAP)
-        sort_map(&r->slots[slot]);
-    if (is_kept || (t->is_pointer && t->kind != TYPE_LIST && t->kind != TYPE_MAP))
-        return true;
-    return !value_is_empty(&r->slots[slot]);
+    if (f->type.kind == TYPE_MAP)
+        sort_map(v);
+    return !canonical_is_left_out(f, v);
 }
 
 static struct value members_of(struct reader *r, const struct schema *s, size_t base)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every check of a text, addresses and times too: the canonical text of an address is canonical, and a time
+ * that is written reads as the same one. */
+#include <stdlib.h>
+
+#include "schema/formats.h"
+#include "schema/scalars.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct text t = {(const char *)data, n};
+    struct arena *a = arena_new();
+    struct format_ip ip;
+    const char *errors[FORMAT_ERRORS_MAX];
+    int64_t seconds, again;
+    int32_t nanos, nanos_again;
+    size_t fault;
+
+    for (int f = 0; f < N_FORMATS; f++)
+        if (format_check((enum format)f, t, errors) > FORMAT_ERRORS_MAX)
+            abort();
+    if (format_ip_read(t, &ip) && format_ip_canonical(a, format_ip_text(a, &ip)))
+        abort();
+    format_cidr_canonical(a, t);
+    if (scalar_read_time(t, &seconds, &nanos) && seconds >= TIME_ZERO_SECONDS &&
+        seconds <= TIME_LAST_SECONDS &&
+        (!scalar_read_time(scalar_write_time(a, seconds, nanos / 1000), &again, &nanos_again) ||
+         again != seconds || nanos_again != nanos / 1000 * 1000))
+        abort();
+    char *bytes = arena_alloc(a, BASE64_BYTES(n));
+    ptrdiff_t n_bytes = scalar_read_base64(t, bytes, &fault);
+    if (n_bytes >= 0 && fault != n)
+        abort();
+    arena_free(a);
+    return 0;
+}
