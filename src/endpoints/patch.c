@@ -93,6 +93,24 @@ static void warn_patch_unknown(struct write_call *w, struct buffer *errors)
     }
 }
 
+/* A patch may take the type away, which means nothing, but not change it. */
+static bool keep_type(struct arena *a, const struct schema_kind *kind, struct value *patched)
+{
+    const struct {
+        struct text key, value;
+    } members[] = {{TEXT("kind"), kind->gvk.kind}, {TEXT("apiVersion"), kind->api_version}};
+
+    if (patched->kind != VALUE_OBJECT)
+        return true; /* decoding says so */
+    for (size_t i = 0; i < N_ELEMENTS(members); i++) {
+        const struct value *given = value_get(patched, members[i].key);
+        if (given && given->kind != VALUE_NULL && !text_eq(value_text(given), members[i].value))
+            return false;
+        value_set(a, patched, members[i].key, value_string(members[i].value));
+    }
+    return true;
+}
+
 int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc, struct value *ret,
                 struct status *st)
 {
@@ -104,10 +122,9 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     if (w->language->apply(a, kind->schema, doc, &w->patch, &patched, st) < 0)
         return -1;
     as_sent = patched;
-    if (!text_eq(value_get_text(&patched, TEXT("kind")), kind->gvk.kind) ||
-        !text_eq(value_get_text(&patched, TEXT("apiVersion")), kind->api_version))
-        return refuse_result(w, &patched, "the kind and the apiVersion of an object cannot be patched", st);
     patched = value_copy(a, &patched); /* decoding works in place, and the document is shared */
+    if (!keep_type(a, kind, &patched))
+        return refuse_result(w, &as_sent, "the kind and the apiVersion of an object cannot be patched", st);
     if (schema_decode(a, kind->schema, &patched, &notes, st) < 0) {
         const char *why = arena_strdup(a, st->message);
         return refuse_result(w, &as_sent, why, st);

@@ -65,6 +65,9 @@ START_TEST(patches)
              "{\"metadata\":{\"labels\":{\"s\":\"t\"}}}");
     ck_code(r, 200);
     ck_has(r.body, "\"labels\":{\"s\":\"t\"}");
+    r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"kind\":null}");
+    ck_code(r, 200);
+    ck_code(call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"kind\":\"Secret\"}"), 422);
     ck_code(call(&f, "PATCH", CONFIG_MAPS "/a", JSON, "{}"), 415);
     ck_code(call(&f, "PATCH", CONFIG_MAPS "/none", "Content-Type: application/merge-patch+json\r\n", "{}"), 404);
     r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"data\":5}");
