@@ -113,7 +113,7 @@ void create_object(struct operation *op, struct value *obj)
         value_set(op->arena, metadata, TEXT("name"),
                   value_string(name_generate(op->arena, value_get_text(metadata, TEXT("generateName")))));
     strategy_prepare_create(op, obj);
-    schema_arrange(op->arena, op->resource->storage->kind->schema, obj);
+    operation_arrange(op, obj);
     if (validate(op, obj) < 0 || operation_encode(op, obj) < 0) {
         operation_fail(op);
         return;

@@ -234,6 +234,7 @@ static void marked(struct operation *op)
 
 static void mark(struct operation *op, struct value *obj)
 {
+    operation_arrange(op, obj);
     if (operation_encode(op, obj) < 0) {
         operation_fail(op);
         return;

@@ -55,15 +55,21 @@ int operation_load(struct operation *op, struct value *ret_tree)
 
 /* --- writing --- */
 
+void operation_arrange(struct operation *op, struct value *obj)
+{
+    const struct resource_type *type = op->resource->storage;
+
+    value_set(op->arena, obj, TEXT("kind"), value_string(type->kind->gvk.kind));
+    value_set(op->arena, obj, TEXT("apiVersion"), value_string(type->kind->api_version));
+    schema_arrange(op->arena, type->kind->schema, obj);
+}
+
 int operation_encode(struct operation *op, struct value *obj)
 {
     const struct resource_type *type = op->resource->storage;
     struct buffer b = BUFFER_IN(op->arena);
     size_t rv_at;
 
-    value_set(op->arena, obj, TEXT("kind"), value_string(type->kind->gvk.kind));
-    value_set(op->arena, obj, TEXT("apiVersion"), value_string(type->kind->api_version));
-    schema_arrange(op->arena, type->kind->schema, obj);
     schema_encode(&b, type->kind->schema, obj, &rv_at);
     if (b.n > OBJECT_BYTES_MAX)
         return status_set(&op->st, STATUS_REQUEST_ENTITY_TOO_LARGE,

@@ -56,6 +56,8 @@ void update_run(struct operation *op);
 void delete_run(struct operation *op);
 /* Sets or takes away orphan and foregroundDeletion, as the options, the object and its type say. */
 void delete_set_collector_finalizers(const struct operation *op, struct value *obj);
+/* Makes obj canonical, which hooks need not: before it is validated and encoded. */
+void operation_arrange(struct operation *op, struct value *obj);
 /* Encodes obj into op->written; -1: op->st is set. */
 int operation_encode(struct operation *op, struct value *obj);
 bool operation_is_no_op(const struct operation *op); /* written says what current says */

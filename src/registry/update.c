@@ -149,7 +149,7 @@ static int make_new(struct operation *op, const struct value *old, struct value 
     keep_member(op->arena, metadata_of(obj), metadata_of(old), TEXT("generation"));
     strategy_prepare_update(op, obj, old);
     keep_system_fields(op, obj, old);
-    schema_arrange(op->arena, op->resource->storage->kind->schema, obj);
+    operation_arrange(op, obj);
     return validate(op, obj, old);
 }
 
