@@ -424,7 +424,8 @@ static bool write_decimal(struct buffer *b, struct amount x)
     int64_t exponent = x.exponent - ((x.exponent % 3) + 3) % 3;
     if (x.kind != SUFFIX_EXPONENT && exponent > 18)
         exponent = 18;
-    if (!amount_lower_exponent(&x, exponent))
+    /* What is written must be readable again. */
+    if (!amount_lower_exponent(&x, exponent) || amount_digits(&x) > QUANTITY_DIGITS_MAX)
         return false;
     write_mantissa(b, &x);
     if (x.kind != SUFFIX_EXPONENT)
