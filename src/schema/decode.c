@@ -350,7 +350,7 @@ static inline uint32_t field_index(const struct schema *s, const struct value_me
 static int decode_members(struct decoder *d, const struct schema *s, struct value *v, const struct step *up)
 {
     struct step at = {.up = up, .in = s, .kind = STEP_FIELD};
-    struct value_member *to = v->members, *end = v->members + v->n;
+    struct value_member *to = v->members, *end = v->n ? v->members + v->n : v->members;
     uint32_t last = 0, n_kept = 0;
     bool is_in_order = true;
 

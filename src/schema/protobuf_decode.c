@@ -30,6 +30,13 @@ struct message {
     struct text name;
 };
 
+/* No bytes may be at no address, to which C lets nothing be added. */
+static struct message message_of(struct text bytes, struct text name)
+{
+    const uint8_t *p = (const uint8_t *)(bytes.p ? bytes.p : "");
+    return (struct message){p, p + bytes.n, name};
+}
+
 struct tag {
     uint32_t number;
     enum wire_type wire;
@@ -186,7 +193,7 @@ struct special {
 static int get_special_fields(struct reader *r, struct text bytes, struct text name, const char *wires,
                               struct special *ret)
 {
-    struct message m = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, name};
+    struct message m = message_of(bytes, name);
     *ret = (struct special){0};
     while (m.p < m.end) {
         struct tag tag;
@@ -311,7 +318,7 @@ static enum wire_type wire_of(enum type_kind kind)
 
 static int get_wrapped_list(struct reader *r, struct text bytes, struct value *ret)
 {
-    struct message m = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, TEXT("Items")};
+    struct message m = message_of(bytes, TEXT("Items"));
     *ret = value_list();
     while (m.p < m.end) {
         struct tag tag;
@@ -397,7 +404,7 @@ static int get_map_entry(struct reader *r, const struct schema_field *f, struct 
                          struct text *ret_key, struct value *ret)
 {
     const struct schema_type *elem = f->type.elem;
-    struct message m = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, f->name};
+    struct message m = message_of(bytes, f->name);
     struct value key = value_string(TEXT(""));
     bool has_value = false;
     while (m.p < m.end) {
@@ -427,7 +434,7 @@ static int get_map_entry(struct reader *r, const struct schema_field *f, struct 
 
 static int get_packed(struct reader *r, const struct schema_type *elem, struct text bytes, struct value *list)
 {
-    struct message m = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, TEXT("")};
+    struct message m = message_of(bytes, TEXT(""));
     while (m.p < m.end) {
         struct value item;
         if (get_value(r, elem, &m, &item) < 0)
@@ -494,7 +501,7 @@ static int find_number(const struct schema *s, const uint8_t *path, unsigned lev
 static int get_fields(struct reader *r, const struct schema *s, struct text bytes, const uint8_t *path,
                       unsigned level, size_t base)
 {
-    struct message m = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, s->name};
+    struct message m = message_of(bytes, s->name);
     unsigned cursor = 0;
     while (m.p < m.end) {
         struct tag tag;
@@ -688,7 +695,8 @@ int schema_protobuf_read(struct arena *a, const struct schema *s, struct text in
     whole.members = arena_alloc(a, (v.n + 2) * sizeof(*v.members));
     set_type_meta(s, &whole, &whole.members[whole.n], "kind", kind);
     set_type_meta(s, &whole, &whole.members[whole.n], "apiVersion", api_version);
-    memcpy(whole.members + whole.n, v.members, v.n * sizeof(*v.members));
+    if (v.n)
+        memcpy(whole.members + whole.n, v.members, v.n * sizeof(*v.members));
     whole.n += v.n;
     whole.is_exact = true;
     *ret = whole;
