@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "things.h"
+
+static int open_engine(const char *path, struct backend **ret, struct status *st)
+{
+    return sqlite_open(path, ret, st);
+}
+
+static void expect_text(struct text is, const char *should)
+{
+    ck_assert_msg(text_is(is, should), "\"%.*s\" should be \"%s\"", TEXT_ARG(is), should);
+}
+
+static void check_thing(const struct object *o, uint64_t revision)
+{
+    char rv[64];
+    ck_assert_uint_eq(o->revision, revision);
+    expect_text(o->key, "ns/x");
+    expect_text(o->namespace, "ns");
+    expect_text(o->name, "x");
+    expect_text(o->uid, "u-ns/x");
+    ck_assert_uint_eq(o->n_labels, 3);
+    expect_text(o->labels[0], "a");
+    expect_text(o->labels[1], "1");
+    expect_text(o->labels[2], "b");
+    expect_text(o->labels[3], "");
+    expect_text(o->labels[4], "c\"d");
+    expect_text(o->labels[5], "l\nine");
+    expect_text(o->fields[0], "red");
+    expect_text(o->fields[1], "42");
+    ck_assert(o->creation_ns == 1767323045000000000);
+    snprintf(rv, sizeof(rv), "\"resourceVersion\":\"%llu\",", (unsigned long long)revision);
+    expect_text((struct text){o->json.p + o->rv_at, o->rv_n}, rv);
+    expect_text(text_from(o->json, o->json.n - 34), ",\"spec\":{\"color\":\"red\",\"count\":42}}" + 1);
+}
+
+#define LABELS "\"b\":\"\",\"a\":\"1\",\"c\\\"d\":\"l\\nine\""
+#define SPEC "\"color\":\"red\",\"count\":42"
+
+START_TEST(an_object_is_sealed_and_loaded_again)
+{
+    static const uint64_t revisions[] = {2, 12345, UINT64_MAX};
+    for (size_t i = 0; i < N_ELEMENTS(revisions); i++) {
+        struct object *o = make_object(&things, "ns/x", LABELS, SPEC), *again;
+        struct text pieces[2];
+        struct status st = {0};
+        object_stored(o, pieces);
+        struct buffer stored = BUFFER_INIT;
+        buffer_add(&stored, pieces[0]);
+        buffer_add(&stored, pieces[1]);
+        object_seal(o, revisions[i]);
+        check_thing(o, revisions[i]);
+        ck_assert_msg(object_load(&things, buffer_text(&stored), revisions[i], &again, &st) == 0, "%s", st.message);
+        check_thing(again, revisions[i]);
+        ck_assert(text_eq(o->json, again->json));
+        /* what is stored of a sealed object is the same */
+        object_stored(again, pieces);
+        ck_assert_uint_eq(pieces[0].n + pieces[1].n, stored.n);
+        struct object *copy = object_with_revision(again, 77);
+        object_unref(again);
+        check_thing(copy, 77);
+        object_unref(copy);
+        object_unref(o);
+        buffer_deinit(&stored);
+    }
+}
+END_TEST
+
+/* Where the resource version's comma goes. */
+START_TEST(the_resource_version_fits_any_neighbour)
+{
+    static const struct {
+        const char *stored, *json;
+    } rows[] = {
+        {"{\"metadata\":{\"name\":\"x\",\"labels\":{}}}",
+         "{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"9\",\"labels\":{}}}"},
+        {"{\"metadata\":{\"name\":\"x\"}}", "{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"9\"}}"},
+        {"{\"data\":{\"name\":\"y\"},\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"generation\":1},\"a\":1}",
+         "{\"data\":{\"name\":\"y\"},\"metadata\":{\"name\":\"x\",\"uid\":\"u\",\"resourceVersion\":\"9\","
+         "\"generation\":1},\"a\":1}"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct object *o;
+        struct status st = {0};
+        ck_assert_msg(object_load(&rooms, t_of(rows[i].stored), 9, &o, &st) == 0, "%s", st.message);
+        expect_text(o->json, rows[i].json);
+        expect_text(o->name, "x");
+        object_unref(o);
+    }
+}
+END_TEST
+
+START_TEST(bad_stored_bytes_are_refused)
+{
+    static const char *const rows[] = {"", "x", "[]", "{}", "{\"metadata\":[]}", "{\"metadata\":{}}",
+                                       "{\"metadata\":{\"name\":\"\"}}", "{\"metadata\":{\"name\":1}}",
+                                       "{\"metadata\":{\"name\":\"x\"", "k8s\0pb",
+                                       "{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"3\"}}"};
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct object *o = NULL;
+        CLEANUP(status_clear) struct status st = {0};
+        ck_assert_msg(object_load(&things, t_of(rows[i]), 9, &o, &st) < 0, "row %zu", i);
+        ck_assert_ptr_null(o);
+        ck_assert_ptr_nonnull(st.message);
+    }
+    struct object *o = object_unreadable(&things, TEXT("ns/x"), TEXT("garbage"), 5);
+    ck_assert(o->is_unreadable);
+    expect_text(o->name, "x");
+    expect_text(o->json, "garbage");
+    struct object *later = object_with_revision(o, 6);
+    ck_assert(later->is_unreadable && later->revision == 6);
+    object_unref(later);
+    object_unref(o);
+}
+END_TEST
+
+static atomic_uint n_made;
+
+static struct blob *make_form(struct object *o, const void *of, uint32_t number, void *ctx)
+{
+    atomic_fetch_add(&n_made, 1);
+    return ctx ? NULL : blob_new(number ? o->name : o->key);
+}
+
+static void *ask_for_forms(void *arg)
+{
+    for (uint32_t i = 0; i < 2000; i++) {
+        struct blob *b = object_form_get(arg, FORM_OTHER, &things, i % 50, make_form, NULL);
+        ck_assert(text_eq(blob_text(b), i % 50 ? TEXT("x") : TEXT("ns/x")));
+    }
+    return NULL;
+}
+
+START_TEST(forms_are_made_once_and_shared)
+{
+    struct object *o = make_object(&things, "ns/x", NULL, NULL);
+    object_seal(o, 2);
+    ck_assert_ptr_null(object_form_get(o, FORM_OTHER, &things, 1, make_form, o));
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, ask_for_forms, o);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_le(atomic_load(&n_made), 1 + 4 * 50);
+    unsigned before = atomic_load(&n_made);
+    struct blob *a = object_form_get(o, FORM_OTHER, &things, 7, make_form, NULL);
+    ck_assert_ptr_eq(a, object_form_get(o, FORM_OTHER, &things, 7, make_form, NULL));
+    ck_assert_uint_eq(atomic_load(&n_made), before);
+    ck_assert_uint_ge(object_bytes(o), o->bytes + 50);
+    object_unref(o);
+}
+END_TEST
+
+UNIT_MAIN("storage/object", an_object_is_sealed_and_loaded_again, the_resource_version_fits_any_neighbour,
+          bad_stored_bytes_are_refused, forms_are_made_once_and_shared)
