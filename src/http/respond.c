@@ -7,6 +7,8 @@
  * done only when the socket's queue has room for all of it. */
 #include <gnutls/gnutls.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -237,6 +239,9 @@ void exchange_uncork(struct exchange *ex)
     /* The empty queue of cork() had room for this. If not, what is left would wait for ever: end the connection. */
     if (sent < 0)
         shutdown(ex->connection->fd, SHUT_RDWR);
+    /* libmicrohttpd leaves TLS sockets corked and pushes what it believes it has sent by setting TCP_NODELAY (which Linux
+     * does again each time it is set); the record has come after that, so it would lie there for 200 ms. */
+    setsockopt(ex->connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
 enum MHD_Result exchange_respond(struct exchange *ex)
