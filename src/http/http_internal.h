@@ -108,7 +108,6 @@ struct connection {
     void *tls_session;
     bool was_used;     /* a request was answered on it before */
     bool is_new;       /* its first request has not begun */
-    bool is_drained;   /* the last read took all there was: the next one would only say so */
     unsigned short input_pos, input_end;
     char peer[64];
     char input[INPUT_BYTES]; /* read ahead of GnuTLS, see transport.c */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How GnuTLS reads from the socket. It asks for a record's five bytes of header and then for the rest, which are two
- * system calls, and libmicrohttpd asks until nothing is left, which is a third. Here one read takes what is there, up to
- * INPUT_BYTES, and if that was all the next question is answered without a call: libmicrohttpd's epoll set is
- * edge-triggered, so what comes in between is reported by an event of its own. */
+ * system calls; here one read takes what is there, up to INPUT_BYTES. Only the socket says EAGAIN, never this buffer:
+ * libmicrohttpd goes on reading until then, and its edge-triggered epoll set reports what comes later. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <sys/socket.h>
@@ -23,18 +22,11 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *dst, size_t max)
     struct connection *c = ptr;
     size_t ahead = (size_t)(c->input_end - c->input_pos);
     if (ahead == 0) {
-        if (c->is_drained) {
-            c->is_drained = false;
-            return nothing_now(c);
-        }
         bool is_large = max >= INPUT_BYTES;
         ssize_t n = recv(c->fd, is_large ? dst : c->input, is_large ? max : INPUT_BYTES, 0);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return nothing_now(c);
-        if (n <= 0)
-            return n;
-        c->is_drained = (size_t)n < (is_large ? max : INPUT_BYTES);
-        if (is_large)
+        if (n <= 0 || is_large)
             return n;
         c->input_pos = 0;
         c->input_end = (unsigned short)n;
