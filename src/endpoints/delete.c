@@ -122,7 +122,7 @@ static int read_options(struct request *r, struct delete_call_options *ret, stru
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
 {
-    const struct resource_type *type = c->resource->type;
+    const struct resource_type *type = c->resource->storage; /* events of one group are told as those of the other */
     int code = !w->op.was_removed && w->op.del.orphan_dependents == 0 ? 202 : 200;
     struct status st = {.has_details = true};
 
@@ -251,6 +251,8 @@ static enum flow open_collection(struct request *r, struct call *c)
     if (wait_for)
         return wait_for_revision(r, c, wait_for, open_collection);
     list_page_gather(r->arena, &d->listing, &d->page);
+    if (d->page.is_unreadable)
+        return fail_unreadable(r, c);
     c->step = delete_some;
     return request_may_block(r) ? delete_some(r, c) : FLOW_BLOCK;
 }

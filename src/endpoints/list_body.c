@@ -148,6 +148,14 @@ enum flow respond_page(struct request *r, struct call *c, struct list_page *page
     return FLOW_DONE;
 }
 
+enum flow fail_unreadable(struct request *r, struct call *c)
+{
+    struct status st = {0};
+
+    status_internal_error(&st, "a stored object of %.*s cannot be read", TEXT_ARG(c->resource->type->name));
+    return request_fail(r, &st);
+}
+
 static enum flow respond_gathered(struct request *r, struct call *c)
 {
     return respond_page(r, c, c->state);
@@ -170,6 +178,7 @@ void list_page_gather(struct arena *a, struct listing *l, struct list_page *page
             cap = bigger;
         }
         page->objects[page->n++] = o;
+        page->is_unreadable |= o->is_unreadable;
     }
     page->meta.revision = l->revision;
     page->meta.continue_token = listing_continue(a, l, &page->meta.remaining);
@@ -184,6 +193,8 @@ enum flow respond_list(struct request *r, struct call *c, struct listing *l)
         return respond_list_gzip(r, c, l);
     }
     list_page_gather(r->arena, l, page);
+    if (page->is_unreadable)
+        return fail_unreadable(r, c);
     c->state = page;
     if (page->n > WORKER_OBJECTS && !is_native_json(c) && !request_may_block(r)) {
         c->step = respond_gathered;

@@ -69,21 +69,26 @@ bool list_gzip_wanted(struct request *r, const struct listing *l)
 
 /* --- leaves ----------------------------------------------------------------------------------------------------------------- */
 
-/* The items that lie in the namespace, with commas between them. */
-static void join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
+/* The items that lie in the namespace, with commas between them. False: one cannot be read. */
+static bool join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
                        struct buffer *plain)
 {
     struct buffer scratch = BUFFER_INIT;
 
     for (size_t i = 0; i < leaf->n; i++) {
-        if (!in_namespace(leaf->items[i], namespace))
+        const struct object *o = leaf->items[i];
+        if (!in_namespace(o, namespace))
             continue;
+        if (o->is_unreadable)
+            return false;
         buffer_add(plain, plain->n ? rep->form->next : rep->form->first);
         buffer_add(plain, rep->form->item(rep, leaf->items[i], &scratch));
     }
     buffer_deinit(&scratch);
+    return true;
 }
 
+/* NULL: an item cannot be read. */
 static struct leaf_gzip *make_leaf(const struct representation *rep, const struct tree_leaf *leaf)
 {
     CLEANUP(buffer_deinit) struct buffer plain = BUFFER_INIT;
@@ -91,7 +96,8 @@ static struct leaf_gzip *make_leaf(const struct representation *rep, const struc
     struct gzip_part part;
     struct leaf_gzip *g;
 
-    join_items(rep, leaf, TEXT_NONE, &plain);
+    if (!join_items(rep, leaf, TEXT_NONE, &plain))
+        return NULL;
     gzip_deflate_part(&out, buffer_text(&plain), GZIP_LEVEL, &part);
     g = xmalloc(sizeof(*g) + out.n);
     g->crc = part.crc;
@@ -109,6 +115,8 @@ static const struct leaf_gzip *leaf_gzip_get(const struct representation *rep, c
     if (there)
         return there;
     mine = make_leaf(rep, leaf);
+    if (!mine)
+        return NULL;
     if (atomic_compare_exchange_strong(leaf->extra, &there, mine))
         return mine;
     free(mine); /* another list was quicker */
@@ -174,7 +182,7 @@ static struct comma make_comma(struct arena *a)
     return (struct comma){buffer_text(&out), part.crc};
 }
 
-static void add_leaves(struct arena *a, const struct representation *rep, struct gzip_list *g)
+static bool add_leaves(struct arena *a, const struct representation *rep, struct gzip_list *g)
 {
     struct text namespace = g->listing->request.namespace;
     struct comma comma = make_comma(a);
@@ -194,14 +202,18 @@ static void add_leaves(struct arena *a, const struct representation *rep, struct
         is_first = false;
         if (cover == COVERS_ALL) {
             const struct leaf_gzip *made = leaf_gzip_get(rep, &leaf);
+            if (!made)
+                return false;
             gzip_join_add(&g->join, made->crc, made->plain_bytes);
             add_piece(a, g, (struct text){made->deflated, made->n});
         } else {
             struct buffer plain = BUFFER_IN(a);
-            join_items(rep, &leaf, namespace, &plain);
+            if (!join_items(rep, &leaf, namespace, &plain))
+                return false;
             add_plain(a, g, buffer_text(&plain));
         }
     }
+    return true;
 }
 
 static ptrdiff_t read_pieces(void *ctx, char *dst, size_t max)
@@ -231,7 +243,8 @@ static enum flow respond_gzip(struct request *r, struct call *c)
     add_piece(r->arena, g, (struct text){g->header, sizeof(g->header)});
     c->rep.form->list_head(&c->rep, &meta, &head);
     add_plain(r->arena, g, buffer_text(&head));
-    add_leaves(r->arena, &c->rep, g);
+    if (!add_leaves(r->arena, &c->rep, g))
+        return fail_unreadable(r, c);
     add_plain(r->arena, g, TEXT("]}\n"));
     gzip_join_end(&g->join, g->trailer);
     add_piece(r->arena, g, (struct text){g->trailer, sizeof(g->trailer)});

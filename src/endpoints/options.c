@@ -188,9 +188,6 @@ int list_options_read(struct request *r, struct call *c, bool is_watch, struct l
         field_error(&errs, FIELD_FORBIDDEN, "sendInitialEvents", NULL, "sendInitialEvents is forbidden for list");
     if (errs.n)
         return status_invalid(st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT(""), &errs);
-    /* The cache gives all of what it has, whatever the limit. Source: apiserver pkg/storage/cacher/delegator. */
-    if (text_is(q->resource_version, "0") && !q->continue_token.n)
-        q->limit = 0;
     if (selector_parse_fields(r->arena, request_query(r, "fieldSelector"), c->resource->type, &ret->fields, st) < 0)
         return -1;
     return is_watch ? select_name(r, c, ret, st) : 0;

@@ -187,7 +187,7 @@ void frames_clear(struct endpoints *e)
 
 static bool push_object_locked(struct watch *w, enum event_type type, struct object *o)
 {
-    struct blob *blob = frame_object(w, type, o);
+    struct blob *blob = o->is_unreadable ? NULL : frame_object(w, type, o);
     bool is_open;
 
     if (!blob) { /* a hole would be worse than an end */
