@@ -73,7 +73,7 @@ bool list_gzip_wanted(struct request *r, const struct listing *l)
 static bool join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
                        struct buffer *plain)
 {
-    struct buffer scratch = BUFFER_INIT;
+    CLEANUP(buffer_deinit) struct buffer scratch = BUFFER_INIT;
 
     for (size_t i = 0; i < leaf->n; i++) {
         const struct object *o = leaf->items[i];
@@ -84,7 +84,6 @@ static bool join_items(const struct representation *rep, const struct tree_leaf 
         buffer_add(plain, plain->n ? rep->form->next : rep->form->first);
         buffer_add(plain, rep->form->item(rep, leaf->items[i], &scratch));
     }
-    buffer_deinit(&scratch);
     return true;
 }
 
