@@ -170,14 +170,17 @@ ptrdiff_t scalar_read_base64(struct text t, char *dst, size_t *ret_at)
     *ret_at = i;
     if (i == t.n && n == 0)
         return out - dst;
+    if (i == t.n) /* Go names the start of the four that are not complete */
+        *ret_at = i - n;
     /* Two or three characters, filled up to four by '='. */
     if (i == t.n || t.p[i] != '=' || n < 2)
         return -1;
     if (n == 2) {
         i = skip_line_ends(t, i + 1);
-        *ret_at = i;
-        if (i == t.n || t.p[i] != '=')
+        if (i == t.n || t.p[i] != '=') {
+            *ret_at = i == t.n ? i : i - 1; /* the '=' that stands alone */
             return -1;
+        }
         *out++ = (char)(bits >> 4);
     } else {
         *out++ = (char)(bits >> 10);
