@@ -69,7 +69,7 @@ $(BUILD)/keelson: $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(floors)))
 
 # --- the schema compiler and its tables ------------------------------------------------------------------------------
 schema_files := $(wildcard src/api/*/*.schema src/api/*/*/*.schema)
-$(BUILD)/tools/schemac: $(wildcard src/schema/compiler/*.c src/schema/compiler/*.h) include/schema.h
+$(BUILD)/tools/schemac: $(wildcard src/schema/compiler/*.c src/schema/compiler/*.h) include/schema.h src/schema/name_hash.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(filter %.c,$^) -o $@ $(LDFLAGS)
