@@ -43,8 +43,8 @@ static int refuse(struct operation *op, struct status *st, const char *fmt, stru
     return status_conflict(st, TEXT(""), TEXT("pods/binding"), op->name, buffer_str(&b));
 }
 
-static void merge_map(struct arena *a, const struct value *from, const char *only_prefix, struct value *metadata,
-                      const char *key)
+static void merge_map(struct arena *a, const struct value *from, const char *only_prefix,
+                      struct value *metadata, const char *key)
 {
     struct value *to;
 
@@ -104,7 +104,8 @@ static int bind_pod(struct operation *op, const struct object *current, const st
     if (!value_is_empty(value_get(spec, TEXT("schedulingGates"))))
         return refuse(op, st, "has non-empty .spec.schedulingGates", TEXT_NONE);
 
-    value_set(a, spec, TEXT("nodeName"), value_string(value_get_text(value_get(&w->object, TEXT("target")), TEXT("name"))));
+    value_set(a, spec, TEXT("nodeName"),
+              value_string(value_get_text(value_get(&w->object, TEXT("target")), TEXT("name"))));
     merge_map(a, value_get(given, TEXT("annotations")), "", metadata, "annotations");
     merge_map(a, value_get(given, TEXT("labels")), "topology.kubernetes.io/", metadata, "labels");
     set_scheduled(a, &tree);

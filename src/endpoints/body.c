@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the bytes of a request to the canonical tree of the kind that the path names.
- * Source of the order of checks and of the wording: kubernetes/apiserver pkg/endpoints/handlers/create.go and rest.go
- * (transformDecodeError), apimachinery pkg/runtime/serializer/json/json.go. */
+ * Source of the order of checks and of the wording: kubernetes/apiserver pkg/endpoints/handlers/create.go and
+ * rest.go (transformDecodeError), apimachinery pkg/runtime/serializer/json/json.go. */
 #include "endpoints/endpoints_internal.h"
 
 #define BODY_MAX 3145728 /* what the listener reads, as upstream */
@@ -17,10 +17,13 @@ int body_check_size(struct request *r, struct status *st)
 static int refuse_media(struct status *st)
 {
     return status_set(st, STATUS_UNSUPPORTED_MEDIA_TYPE,
-                      "the body of the request was in an unknown format - accepted media types include: " SERVED_MEDIA_NAMES);
+                      "the body of the request was in an unknown format - accepted media types "
+                      "include: " SERVED_MEDIA_NAMES);
 }
 
-/* --- notes -------------------------------------------------------------------------------------------------------------- */
+/* --- notes
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_notes(struct request *r, const struct text_list *paths, const char *what, bool is_strict,
                       struct buffer *errors)
@@ -46,7 +49,8 @@ int decode_notes_apply(struct request *r, const struct write_options *opt, const
     return ret_errors->n ? -1 : 0;
 }
 
-/* --- the type in the data --------------------------------------------------------------------------------------------------- */
+/* --- the type in the data
+ * --------------------------------------------------------------------------------------------------- */
 
 /* The first bytes of a body that makes no sense: JSON as it is, all else in hexadecimal. */
 static void add_summary(struct buffer *b, struct text body)
@@ -67,12 +71,13 @@ static void add_summary(struct buffer *b, struct text body)
 }
 
 /* The body is not even an object with a kind. */
-static int refuse_unrecognized(struct request *r, const struct schema_kind *kind, const char *before, struct status *st)
+static int refuse_unrecognized(struct request *r, const struct schema_kind *kind, const char *before,
+                               struct status *st)
 {
     struct buffer b = BUFFER_IN(r->arena);
 
-    buffer_addf(&b, "the object provided is unrecognized (must be of type %.*s): %s%s (", TEXT_ARG(kind->gvk.kind), before,
-                st->message);
+    buffer_addf(&b, "the object provided is unrecognized (must be of type %.*s): %s%s (",
+                TEXT_ARG(kind->gvk.kind), before, st->message);
     add_summary(&b, r->body);
     buffer_add_char(&b, ')');
     return status_set(st, STATUS_BAD_REQUEST, "%.*s", TEXT_ARG(buffer_text(&b)));
@@ -82,8 +87,8 @@ static int refuse_handled(struct gvk data, const struct schema_kind *kind, const
 {
     char *copy = xstrdup(why);
 
-    status_set(st, STATUS_BAD_REQUEST, "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s", TEXT_ARG(data.kind),
-               TEXT_ARG(data.version), TEXT_ARG(kind->gvk.kind), copy);
+    status_set(st, STATUS_BAD_REQUEST, "%.*s in version \"%.*s\" cannot be handled as a %.*s: %s",
+               TEXT_ARG(data.kind), TEXT_ARG(data.version), TEXT_ARG(kind->gvk.kind), copy);
     free(copy);
     return -1;
 }
@@ -99,8 +104,8 @@ static struct text internal_package(struct text group)
 }
 
 /* What the data says it is, filled up with what the path expects, must be what the path expects. */
-static int check_type(struct request *r, const struct schema_kind *kind, struct text api_version, struct text kind_name,
-                      struct gvk *ret, struct status *st)
+static int check_type(struct request *r, const struct schema_kind *kind, struct text api_version,
+                      struct text kind_name, struct gvk *ret, struct status *st)
 {
     struct gvk data = {.kind = kind_name.n ? kind_name : kind->gvk.kind};
     const struct schema_kind *found;
@@ -117,24 +122,30 @@ static int check_type(struct request *r, const struct schema_kind *kind, struct 
     if (found == kind)
         return 0;
     if (!found) {
-        status_set(st, STATUS_BAD_REQUEST, "no kind \"%.*s\" is registered for version \"%.*s\" in scheme \"pkg/runtime/scheme.go:111\"",
-                   TEXT_ARG(data.kind), TEXT_ARG(group_version_text(r->arena, data.group, data.version)));
+        status_set(
+            st, STATUS_BAD_REQUEST,
+            "no kind \"%.*s\" is registered for version \"%.*s\" in scheme \"pkg/runtime/scheme.go:111\"",
+            TEXT_ARG(data.kind), TEXT_ARG(group_version_text(r->arena, data.group, data.version)));
         return refuse_handled(data, kind, st->message, st);
     }
     if (found->storage != kind->storage) {
-        status_set(st, STATUS_BAD_REQUEST, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion", TEXT_ARG(data.version),
-                   TEXT_ARG(data.kind), TEXT_ARG(internal_package(kind->gvk.group)), TEXT_ARG(kind->gvk.kind));
+        status_set(st, STATUS_BAD_REQUEST, "converting (%.*s.%.*s) to (%.*s.%.*s): unknown conversion",
+                   TEXT_ARG(data.version), TEXT_ARG(data.kind), TEXT_ARG(internal_package(kind->gvk.group)),
+                   TEXT_ARG(kind->gvk.kind));
         return refuse_handled(data, kind, st->message, st);
     }
     return status_set(st, STATUS_BAD_REQUEST,
                       "the API version in the data (%.*s) does not match the expected API version (%.*s)",
-                      TEXT_ARG(group_version_text(r->arena, data.group, data.version)), TEXT_ARG(kind->api_version));
+                      TEXT_ARG(group_version_text(r->arena, data.group, data.version)),
+                      TEXT_ARG(kind->api_version));
 }
 
-/* --- the two ways in ------------------------------------------------------------------------------------------------------------ */
+/* --- the two ways in
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
-static int read_by_media(struct request *r, enum media_type media, struct text_list *duplicates, struct value *ret,
-                         struct status *st)
+static int read_by_media(struct request *r, enum media_type media, struct text_list *duplicates,
+                         struct value *ret, struct status *st)
 {
     const struct json_options options = {.duplicates = duplicates, .merge_duplicates = true};
 
@@ -151,7 +162,8 @@ int body_read_tree(struct request *r, struct value *ret, struct status *st)
     return read_by_media(r, media, NULL, ret, st);
 }
 
-static int read_protobuf(struct request *r, const struct schema_kind *kind, struct value *ret, struct status *st)
+static int read_protobuf(struct request *r, const struct schema_kind *kind, struct value *ret,
+                         struct status *st)
 {
     struct text api_version, kind_name, message;
     struct gvk data;
@@ -182,24 +194,28 @@ static int read_text(struct request *r, const struct schema_kind *kind, enum med
     struct gvk data;
 
     if (read_by_media(r, media, opt->is_ignoring ? NULL : &notes.duplicates, &tree, st) < 0)
-        return refuse_unrecognized(
-            r, kind, media == MEDIA_YAML ? "error converting YAML to JSON: " : "couldn't get version/kind; json parse error: ",
-            st);
+        return refuse_unrecognized(r, kind,
+                                   media == MEDIA_YAML ? "error converting YAML to JSON: "
+                                                       : "couldn't get version/kind; json parse error: ",
+                                   st);
     if (tree.kind == VALUE_NULL)
         tree = value_object();
-    if (tree.kind != VALUE_OBJECT || !is_text_or_absent(&tree, "kind") || !is_text_or_absent(&tree, "apiVersion")) {
+    if (tree.kind != VALUE_OBJECT || !is_text_or_absent(&tree, "kind") ||
+        !is_text_or_absent(&tree, "apiVersion")) {
         status_set(st, STATUS_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type runtime.TypeMeta",
                    value_kind_name(tree.kind));
         return refuse_unrecognized(r, kind, "couldn't get version/kind; json parse error: ", st);
     }
-    if (check_type(r, kind, value_get_text(&tree, TEXT("apiVersion")), value_get_text(&tree, TEXT("kind")), &data, st) < 0)
+    if (check_type(r, kind, value_get_text(&tree, TEXT("apiVersion")), value_get_text(&tree, TEXT("kind")),
+                   &data, st) < 0)
         return -1;
     value_set(r->arena, &tree, TEXT("kind"), value_string(kind->gvk.kind));
     value_set(r->arena, &tree, TEXT("apiVersion"), value_string(kind->api_version));
     if (schema_decode(r->arena, kind->schema, &tree, &notes, st) < 0)
         return refuse_handled(data, kind, st->message, st);
     if (decode_notes_apply(r, opt, &notes, &errors) < 0) {
-        const char *why = arena_printf(r->arena, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors)));
+        const char *why =
+            arena_printf(r->arena, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors)));
         return refuse_handled(data, kind, why, st);
     }
     *ret = tree;

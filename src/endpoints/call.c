@@ -2,8 +2,8 @@
 /* What the verbs have in common: waiting for the store, and answering with an object. */
 #include "endpoints/endpoints_internal.h"
 
-/* How long a read waits for a revision that the store has not reached. Source: apiserver pkg/storage/cacher/watch_cache.go,
- * blockTimeout. */
+/* How long a read waits for a revision that the store has not reached. Source: apiserver
+ * pkg/storage/cacher/watch_cache.go, blockTimeout. */
 #define FRESH_WAIT_MS 3000
 
 static void revision_reached(void *ctx, bool reached)
@@ -35,7 +35,8 @@ enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision
     return FLOW_PARK;
 }
 
-/* --- objects as answers ----------------------------------------------------------------------------------------------------- */
+/* --- objects as answers
+ * ----------------------------------------------------------------------------------------------------- */
 
 #define CHEAP_BYTES 65536
 
@@ -67,7 +68,8 @@ enum flow respond_object(struct request *r, struct call *c, int code, struct obj
         return FLOW_DONE;
     }
     if (body.p != scratch.p) {
-        buffer_room(&scratch, body.n + 1); /* respond_json adds the newline that upstream's encoder ends with */
+        buffer_room(&scratch,
+                    body.n + 1); /* respond_json adds the newline that upstream's encoder ends with */
         buffer_add(&scratch, body);
     }
     return respond_json(r, code, &c->rep.accepted, c->rep.is_pretty, &scratch);

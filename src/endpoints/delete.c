@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DELETE of one object and of a collection. Options come in the body or, when there is none, in the query.
- * A collection is listed, then its objects are deleted a few at a time, so that they share the store's commits; what
- * somebody else was quicker to delete does not count. Source: kubernetes/apiserver pkg/endpoints/handlers/delete.go,
- * pkg/registry/generic/registry/store.go. */
+ * A collection is listed, then its objects are deleted a few at a time, so that they share the store's
+ * commits; what somebody else was quicker to delete does not count. Source: kubernetes/apiserver
+ * pkg/endpoints/handlers/delete.go, pkg/registry/generic/registry/store.go. */
 #include "endpoints/list_body.h"
 #include "endpoints/write.h"
 
-/* --- options --------------------------------------------------------------------------------------------------------------- */
+/* --- options
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 struct delete_call_options {
     struct delete_options del;
@@ -30,7 +32,8 @@ static int read_body(struct request *r, struct value *ret, struct status *st)
     if (ret->kind == VALUE_NULL)
         *ret = value_object();
     if (ret->kind != VALUE_OBJECT)
-        return status_set(st, STATUS_BAD_REQUEST, "json: cannot unmarshal %s into Go value of type v1.DeleteOptions",
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "json: cannot unmarshal %s into Go value of type v1.DeleteOptions",
                           value_kind_name(ret->kind));
     struct text given = value_get_text(ret, TEXT("kind"));
     if (given.n && !text_is(given, "DeleteOptions"))
@@ -38,13 +41,15 @@ static int read_body(struct request *r, struct value *ret, struct status *st)
     return schema_decode(r->arena, kind->schema, ret, NULL, st);
 }
 
-static void options_of_tree(const struct value *tree, struct delete_call_options *ret, struct value *ret_dry_run)
+static void options_of_tree(const struct value *tree, struct delete_call_options *ret,
+                            struct value *ret_dry_run)
 {
     const struct value *preconditions = value_get(tree, TEXT("preconditions"));
     const struct value *orphan = value_get(tree, TEXT("orphanDependents"));
     const struct value *dry_run = value_get(tree, TEXT("dryRun"));
 
-    ret->del.grace_seconds = value_get(tree, TEXT("gracePeriodSeconds")) ? value_get_int(tree, TEXT("gracePeriodSeconds"), 0) : -1;
+    ret->del.grace_seconds =
+        value_get(tree, TEXT("gracePeriodSeconds")) ? value_get_int(tree, TEXT("gracePeriodSeconds"), 0) : -1;
     if (value_get(tree, TEXT("gracePeriodSeconds")) && ret->del.grace_seconds < 0)
         ret->del.grace_seconds = 1; /* as the header says of what clients send */
     ret->del.uid = value_get_text(preconditions, TEXT("uid"));
@@ -62,7 +67,8 @@ static int options_of_query(struct request *r, struct delete_call_options *ret, 
     int64_t seconds = 0;
 
     if (grace.n && !text_to_i64(grace, &seconds))
-        return status_set(st, STATUS_BAD_REQUEST, "strconv.ParseInt: parsing \"%.*s\": invalid syntax", TEXT_ARG(grace));
+        return status_set(st, STATUS_BAD_REQUEST, "strconv.ParseInt: parsing \"%.*s\": invalid syntax",
+                          TEXT_ARG(grace));
     if (grace.n)
         ret->del.grace_seconds = seconds < 0 ? 1 : seconds;
     ret->del.propagation = request_query(r, "propagationPolicy");
@@ -118,11 +124,14 @@ static int read_options(struct request *r, struct delete_call_options *ret, stru
     return read_delete_options(r, ret, st);
 }
 
-/* --- DELETE of one --------------------------------------------------------------------------------------------------------- */
+/* --- DELETE of one
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
 {
-    const struct resource_type *type = c->resource->storage; /* events of one group are told as those of the other */
+    const struct resource_type *type =
+        c->resource->storage; /* events of one group are told as those of the other */
     int code = !w->op.was_removed && w->op.del.orphan_dependents == 0 ? 202 : 200;
     struct status st = {.has_details = true};
 
@@ -150,7 +159,8 @@ enum flow call_delete(struct request *r, struct call *c)
     return write_submit(w);
 }
 
-/* --- DELETE of a collection --------------------------------------------------------------------------------------------------- */
+/* --- DELETE of a collection
+ * --------------------------------------------------------------------------------------------------- */
 
 #define AT_ONCE 32
 

@@ -1,7 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* endpoints_internal.h - what the files of this floor share.
- * One request for a resource is a struct call, made by the router and kept in r->handler_state across parks. Its step is
- * the function that filter_endpoints runs when the chain enters it, the first time and again after FLOW_BLOCK.
- * How the answer is written is a struct representation: a table of functions chosen once from the Accept header. */
+ * One request for a resource is a struct call, made by the router and kept in r->handler_state across parks.
+ * Its step is the function that filter_endpoints runs when the chain enters it, the first time and again
+ * after FLOW_BLOCK. How the answer is written is a struct representation: a table of functions chosen once
+ * from the Accept header. */
 #pragma once
 
 #include <pthread.h>
@@ -15,7 +17,8 @@ struct watch;
 
 typedef enum flow (*call_step)(struct request *r, struct call *c);
 
-/* --- representations (represent.c; table.c brings its own) --------------------------------------------------------------- */
+/* --- representations (represent.c; table.c brings its own)
+ * --------------------------------------------------------------- */
 
 struct representation;
 
@@ -27,8 +30,8 @@ struct list_meta {
 
 struct representation_form {
     const char *name;
-    /* The bytes of one item of a list: borrowed from o (a form that hangs off it) or made in scratch, which is empty.
-     * NULL text: the object has no such form; the reason was logged. */
+    /* The bytes of one item of a list: borrowed from o (a form that hangs off it) or made in scratch, which
+     * is empty. NULL text: the object has no such form; the reason was logged. */
     struct text (*item)(const struct representation *rep, struct object *o, struct buffer *scratch);
     /* One object as a whole answer, or as the object of a watch event; without a newline. */
     struct text (*single)(struct representation *rep, struct object *o, struct buffer *scratch);
@@ -36,10 +39,10 @@ struct representation_form {
     void (*list_head)(const struct representation *rep, const struct list_meta *meta, struct buffer *b);
     struct text first, next; /* before the first item, before each later one */
     struct text tail;
-    /* Instead of the above for protobuf: an item is a message, field 2 of the list's message; items_bytes is what they
-     * take, tags and lengths included. */
-    void (*list)(const struct representation *rep, const struct list_meta *meta, size_t items_bytes, struct buffer *head,
-                 struct buffer *tail);
+    /* Instead of the above for protobuf: an item is a message, field 2 of the list's message; items_bytes is
+     * what they take, tags and lengths included. */
+    void (*list)(const struct representation *rep, const struct list_meta *meta, size_t items_bytes,
+                 struct buffer *head, struct buffer *tail);
     bool is_shared; /* what is made depends on o and rep only: watch events are made once for all watchers */
 };
 
@@ -48,14 +51,15 @@ struct representation {
     const struct resource *resource;
     const struct schema_kind *kind; /* of the served version */
     struct accepted accepted;
-    bool is_pretty;        /* indent JSON; it is first made compact, then indented, as YAML is made of it, too */
-    bool has_no_headers;   /* tables: the column definitions were sent with an earlier event of this watch */
+    bool is_pretty; /* indent JSON; it is first made compact, then indented, as YAML is made of it, too */
+    bool has_no_headers; /* tables: the column definitions were sent with an earlier event of this watch */
     enum { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE } include; /* tables: what a row carries */
 };
 
-/* Chooses by r's Accept header and query; -1: *st says 406 or what is wrong with an option. is_list: the answer is a list. */
-int representation_choose(struct request *r, const struct resource *res, bool is_list, struct representation *ret,
-                          struct status *st);
+/* Chooses by r's Accept header and query; -1: *st says 406 or what is wrong with an option. is_list: the
+ * answer is a list. */
+int representation_choose(struct request *r, const struct resource *res, bool is_list,
+                          struct representation *ret, struct status *st);
 /* o's JSON in the version of kind: its own bytes or a form that hangs off it. NULL text on failure. */
 struct text object_json_as(struct object *o, const struct schema_kind *kind);
 /* k8s\0 and the message. */
@@ -70,7 +74,8 @@ extern const struct representation_form form_json, form_protobuf, form_partial, 
 
 bool wants_pretty(const struct request *r, const struct accepted *accepted);
 
-/* --- a request for a resource ------------------------------------------------------------------------------------------ */
+/* --- a request for a resource
+ * ------------------------------------------------------------------------------------------ */
 
 struct call {
     struct endpoints *e;
@@ -107,8 +112,8 @@ struct write_options {
     bool is_strict, is_ignoring; /* fieldValidation; neither: warn */
     struct text field_manager;
 };
-int write_options_read(struct request *r, const char *options_kind, bool has_field_validation, struct write_options *ret,
-                       struct status *st);
+int write_options_read(struct request *r, const char *options_kind, bool has_field_validation,
+                       struct write_options *ret, struct status *st);
 /* timeout=DURATION is read and checked, as upstream does for writes. */
 struct list_options {
     struct list_request request; /* selectors point at the two below */
@@ -118,20 +123,25 @@ struct list_options {
     int64_t timeout_s; /* 0: not given */
 };
 /* ret stays where it is: request points into it. */
-int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret, struct status *st);
+int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret,
+                      struct status *st);
 
-/* Parks until the store has reached the revision, then runs next; too long: 504. Also the way for one that is there. */
+/* Parks until the store has reached the revision, then runs next; too long: 504. Also the way for one that is
+ * there. */
 enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision, call_step next);
 
-/* Ends the call with the object in its representation. Takes o. Where it is not cheap it belongs on a worker. */
+/* Ends the call with the object in its representation. Takes o. Where it is not cheap it belongs on a worker.
+ */
 enum flow respond_object(struct request *r, struct call *c, int code, struct object *o);
 bool response_is_cheap(const struct call *c, const struct object *o);
-/* A tree of any kind (Scale, Status, review) as the answer, in r's media type. Canonical; of kind's schema. */
+/* A tree of any kind (Scale, Status, review) as the answer, in r's media type. Canonical; of kind's schema.
+ */
 enum flow respond_tree(struct request *r, int code, const struct schema_kind *kind, const struct value *tree);
 /* A status that is no error, and its code. */
 enum flow respond_status(struct request *r, int code, const struct status *st);
 /* Compact JSON as JSON, indented JSON or YAML. json is taken over: it lies in the arena. */
-enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty, struct buffer *json);
+enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty,
+                       struct buffer *json);
 /* "404 page not found" and its like. */
 enum flow respond_text(struct request *r, int code, struct text body);
 /* An empty tree's and a status' protobuf. */
@@ -150,10 +160,12 @@ bool router_accepts(struct request *r);
 /* The body of a list over the snapshot of l, which it takes over; l lies in the arena (list_body.c). */
 enum flow respond_list(struct request *r, struct call *c, struct listing *l);
 
-/* --- bodies of requests (body.c) ----------------------------------------------------------------------------------------- */
+/* --- bodies of requests (body.c)
+ * ----------------------------------------------------------------------------------------- */
 
-/* Reads r's body as an object of kind, with upstream's checks and wording: the canonical tree, not defaulted, api version and
- * kind set. Other kinds and versions are refused; notes go to Warning headers or, when strict, into the refusal. */
+/* Reads r's body as an object of kind, with upstream's checks and wording: the canonical tree, not defaulted,
+ * api version and kind set. Other kinds and versions are refused; notes go to Warning headers or, when
+ * strict, into the refusal. */
 int body_read_object(struct request *r, const struct schema_kind *kind, const struct write_options *opt,
                      struct value *ret, struct status *st);
 /* The body as a tree by its media type: JSON or YAML. media_types: what a 415 lists. */
@@ -164,7 +176,8 @@ int body_check_size(struct request *r, struct status *st);
 int decode_notes_apply(struct request *r, const struct write_options *opt, const struct decode_notes *notes,
                        struct buffer *ret_errors);
 
-/* --- other paths (routes.c) ---------------------------------------------------------------------------------------------- */
+/* --- other paths (routes.c)
+ * ---------------------------------------------------------------------------------------------- */
 
 enum route_match {
     ROUTE_EXACT, /* the path alone */
@@ -187,10 +200,13 @@ enum flow serve_livez(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_readyz(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest);
 
-/* Paths below /api and /apis that name no resource: group empty for the core group, version empty for /apis/GROUP. */
+/* Paths below /api and /apis that name no resource: group empty for the core group, version empty for
+ * /apis/GROUP. */
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version);
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 #define FRAME_SLOTS 64
 
@@ -198,7 +214,7 @@ struct endpoints {
     struct endpoints_options opt; /* set before the first request, then read-only */
     struct storage *storage;
 
-    pthread_mutex_t watches_mu;   /* guards the next three; nothing is called with it held but stream_finish */
+    pthread_mutex_t watches_mu; /* guards the next three; nothing is called with it held but stream_finish */
     struct list watches;
     size_t n_watches;
     bool is_ending;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /healthz, /livez, /readyz and their single checks. Checks may block, so the pages are made on a worker.
- * A page is "ok" or, when verbose or when a check failed, one line per check; why a check failed is told on its own page
- * only. Source: kubernetes/apiserver pkg/server/healthz/healthz.go. */
+ * A page is "ok" or, when verbose or when a check failed, one line per check; why a check failed is told on
+ * its own page only. Source: kubernetes/apiserver pkg/server/healthz/healthz.go. */
 #include "endpoints/endpoints_internal.h"
 
 static int check_store(void *ctx, struct status *st)
@@ -59,7 +59,9 @@ static enum flow serve_one(struct request *r, struct endpoints *e, unsigned page
             continue;
         if (!check.check || check.check(check.ctx, &st) == 0)
             return answer(r, 200, TEXT("ok"));
-        return answer(r, 500, arena_textf(r->arena, "internal server error: %s\n", st.message ? st.message : "unknown"));
+        return answer(
+            r, 500,
+            arena_textf(r->arena, "internal server error: %s\n", st.message ? st.message : "unknown"));
     }
     return respond_text(r, 404, TEXT("404 page not found\n"));
 }
@@ -94,7 +96,8 @@ static enum flow serve_page(struct request *r, struct endpoints *e, unsigned pag
     return answer(r, 200, buffer_text(&b));
 }
 
-static enum flow serve(struct request *r, struct endpoints *e, unsigned page, const char *page_name, struct text rest)
+static enum flow serve(struct request *r, struct endpoints *e, unsigned page, const char *page_name,
+                       struct text rest)
 {
     if (!request_may_block(r))
         return FLOW_BLOCK;

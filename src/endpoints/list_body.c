@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a list: the objects' own bytes, one after the other, copied from the snapshot into the connection's buffer
- * as it empties. The objects are gathered first (a pointer each), which gives the page's end, its continue token and the
- * length of the body. Forms that are made anew for each list (tables, indented JSON, YAML) are built in memory instead.
- * A complete list of JSON in gzip has a file of its own: list_gzip.c. */
+/* The body of a list: the objects' own bytes, one after the other, copied from the snapshot into the
+ * connection's buffer as it empties. The objects are gathered first (a pointer each), which gives the page's
+ * end, its continue token and the length of the body. Forms that are made anew for each list (tables,
+ * indented JSON, YAML) are built in memory instead. A complete list of JSON in gzip has a file of its own:
+ * list_gzip.c. */
 #include "endpoints/list_body.h"
 
 #define SMALL_BYTES 65536  /* up to here the body is built at once */
 #define WORKER_OBJECTS 256 /* lists that have to be made, not copied, go to a worker from here on */
 
-/* --- writing items -------------------------------------------------------------------------------------------------------- */
+/* --- writing items
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* A varint behind the tag of a list message's items. */
 static size_t item_tag(char dst[12], size_t n)
@@ -81,7 +83,9 @@ static ptrdiff_t read_list(void *ctx, char *dst, size_t max)
     return (ptrdiff_t)done;
 }
 
-/* --- measuring ------------------------------------------------------------------------------------------------------------- */
+/* --- measuring
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static size_t items_bytes(struct list_source *s)
 {
@@ -107,7 +111,8 @@ static enum flow respond_built(struct request *r, struct call *c, struct list_so
     return respond_json(r, 200, &c->rep.accepted, c->rep.is_pretty, &b);
 }
 
-/* --- a page of objects ------------------------------------------------------------------------------------------------------- */
+/* --- a page of objects
+ * ------------------------------------------------------------------------------------------------------- */
 
 static bool is_native_json(const struct call *c)
 {
@@ -128,7 +133,8 @@ enum flow respond_page(struct request *r, struct call *c, struct list_page *page
     struct buffer head = BUFFER_IN(r->arena), tail = BUFFER_IN(r->arena);
     size_t bytes;
 
-    *s = (struct list_source){.rep = &c->rep, .objects = page->objects, .n = page->n, .scratch = BUFFER_IN(r->arena)};
+    *s = (struct list_source){
+        .rep = &c->rep, .objects = page->objects, .n = page->n, .scratch = BUFFER_IN(r->arena)};
     bytes = is_copied(c) ? items_bytes(s) : 0;
     if (form->list) {
         form->list(&c->rep, &page->meta, bytes, &head, &tail);
@@ -143,8 +149,9 @@ enum flow respond_page(struct request *r, struct call *c, struct list_page *page
     if (!form->list)
         buffer_add_char(&tail, '\n'); /* as respond_json ends what was built */
     s->tail = buffer_text(&tail);
-    response_source(r, 200, c->rep.accepted.content_type,
-                    (struct body_source){.read = read_list, .ctx = s, .bytes = (int64_t)(bytes + head.n + tail.n)});
+    response_source(
+        r, 200, c->rep.accepted.content_type,
+        (struct body_source){.read = read_list, .ctx = s, .bytes = (int64_t)(bytes + head.n + tail.n)});
     return FLOW_DONE;
 }
 
@@ -174,7 +181,8 @@ void list_page_gather(struct arena *a, struct listing *l, struct list_page *page
     for (struct object *o; (o = listing_next(l));) {
         if (page->n == cap) {
             size_t bigger = cap ? 2 * cap : 64;
-            page->objects = arena_grow(a, page->objects, cap * sizeof(*page->objects), bigger * sizeof(*page->objects));
+            page->objects =
+                arena_grow(a, page->objects, cap * sizeof(*page->objects), bigger * sizeof(*page->objects));
             cap = bigger;
         }
         page->objects[page->n++] = o;

@@ -1,10 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* list_body.h - a page of objects as a body. */
 #pragma once
 
 #include "endpoints/endpoints_internal.h"
 
 struct list_page {
-    struct object **objects; /* kept by the snapshot they came from, or by the caller, until the response has ended */
+    struct object *
+        *objects; /* kept by the snapshot they came from, or by the caller, until the response has ended */
     size_t n;
     struct list_meta meta;
     bool is_unreadable; /* one of the objects is: the list is an error */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A complete JSON list in gzip, out of parts that are deflated once and shared by all lists: a leaf of the snapshot's
- * tree (some dozen neighbours) carries the deflated bytes of its items, made by the first list that wants them and gone
- * with the leaf. A list is then: gzip's header, the deflated head, leaf, comma, leaf, ..., the deflated tail, the trailer.
- * A leaf that reaches beyond the namespace is deflated for this list alone. */
+/* A complete JSON list in gzip, out of parts that are deflated once and shared by all lists: a leaf of the
+ * snapshot's tree (some dozen neighbours) carries the deflated bytes of its items, made by the first list
+ * that wants them and gone with the leaf. A list is then: gzip's header, the deflated head, leaf, comma,
+ * leaf, ..., the deflated tail, the trailer. A leaf that reaches beyond the namespace is deflated for this
+ * list alone. */
 #include "endpoints/list_body.h"
 
-#define GZIP_MIN_BYTES (128 * 1024) /* as upstream: defaultGzipThresholdBytes in responsewriters/writers.go */
+#define GZIP_MIN_BYTES (128 * 1024) /* as upstream: defaultGzipThresholdBytes in responsewriters/writers.go \
+                                     */
 #define GZIP_LEVEL 1
 
 /* What hangs on a leaf: one allocation, freed with the leaf. */
@@ -25,7 +27,8 @@ struct gzip_list {
     uint64_t bytes;
 };
 
-/* --- what is wanted -------------------------------------------------------------------------------------------------------- */
+/* --- what is wanted
+ * -------------------------------------------------------------------------------------------------------- */
 
 static bool in_namespace(const struct object *o, struct text namespace)
 {
@@ -67,7 +70,9 @@ bool list_gzip_wanted(struct request *r, const struct listing *l)
     return bytes >= GZIP_MIN_BYTES;
 }
 
-/* --- leaves ----------------------------------------------------------------------------------------------------------------- */
+/* --- leaves
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 /* The items that lie in the namespace, with commas between them. False: one cannot be read. */
 static bool join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
@@ -142,7 +147,9 @@ static bool leaves_are_made(const struct listing *l)
     return true;
 }
 
-/* --- the stream --------------------------------------------------------------------------------------------------------------- */
+/* --- the stream
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_piece(struct arena *a, struct gzip_list *g, struct text t)
 {

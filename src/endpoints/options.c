@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options that come in the query: what writes and lists may say, checked and worded as upstream does.
- * Source: kubernetes/apimachinery pkg/apis/meta/v1/validation/validation.go, pkg/apis/meta/internalversion/validation,
- * conversion of query values in pkg/runtime/conversion.go. */
+ * Source: kubernetes/apimachinery pkg/apis/meta/v1/validation/validation.go,
+ * pkg/apis/meta/internalversion/validation, conversion of query values in pkg/runtime/conversion.go. */
 #include <inttypes.h>
 
 #include "endpoints/endpoints_internal.h"
 
 #define FIELD_MANAGER_MAX 128
 
-/* --- reading values ------------------------------------------------------------------------------------------------------- */
+/* --- reading values
+ * ------------------------------------------------------------------------------------------------------- */
 
 static int read_int(struct request *r, const char *key, int64_t *ret, struct status *st)
 {
@@ -42,11 +43,14 @@ static int check_timeout(struct request *r, struct status *st)
     if (!given.n || duration_parse(given, &ns))
         return 0;
     buffer_add_quoted(&b, given);
-    return status_set(st, STATUS_BAD_REQUEST, "invalid timeout specified in the request URL - time: invalid duration %.*s",
+    return status_set(st, STATUS_BAD_REQUEST,
+                      "invalid timeout specified in the request URL - time: invalid duration %.*s",
                       TEXT_ARG(buffer_text(&b)));
 }
 
-/* --- writes ----------------------------------------------------------------------------------------------------------------- */
+/* --- writes
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static void check_dry_run(struct request *r, struct field_errors *errs, struct write_options *ret)
 {
@@ -75,8 +79,8 @@ static void check_field_manager(struct text manager, struct field_errors *errs)
     for (size_t at = 0, n; at < manager.n; at += n) {
         n = text_rune(text_from(manager, at), &rune);
         if (n == 0 || rune < 0x20 || (rune >= 0x7f && rune < 0xa0)) {
-            field_error(errs, FIELD_INVALID, "fieldManager", &given, "invalid character U+%04X (at position %zu)",
-                        n ? rune : 0xfffd, at);
+            field_error(errs, FIELD_INVALID, "fieldManager", &given,
+                        "invalid character U+%04X (at position %zu)", n ? rune : 0xfffd, at);
             n = n ? n : 1;
         }
     }
@@ -96,8 +100,8 @@ static void check_field_validation(struct text given, struct field_errors *errs,
     ret->is_ignoring = text_is(given, "Ignore");
 }
 
-int write_options_read(struct request *r, const char *options_kind, bool has_field_validation, struct write_options *ret,
-                       struct status *st)
+int write_options_read(struct request *r, const char *options_kind, bool has_field_validation,
+                       struct write_options *ret, struct status *st)
 {
     struct field_errors errs = {.arena = r->arena};
 
@@ -116,7 +120,8 @@ int write_options_read(struct request *r, const char *options_kind, bool has_fie
     return 0;
 }
 
-/* --- lists and watches ------------------------------------------------------------------------------------------------------- */
+/* --- lists and watches
+ * ------------------------------------------------------------------------------------------------------- */
 
 #define MATCH "resourceVersionMatch"
 
@@ -138,7 +143,8 @@ static void check_watch(struct list_options *o, struct field_errors *errs)
     if (!is_not_older)
         field_not_supported(errs, MATCH, &given, supported, N_ELEMENTS(supported));
     if (o->request.continue_token.n)
-        field_error(errs, FIELD_FORBIDDEN, MATCH, NULL, "resourceVersionMatch is forbidden when continue is provided");
+        field_error(errs, FIELD_FORBIDDEN, MATCH, NULL,
+                    "resourceVersionMatch is forbidden when continue is provided");
 }
 
 /* A name in the path and one in the field selector must be the same; alone, it is a selector. */
@@ -150,7 +156,8 @@ static int select_name(struct request *r, struct call *c, struct list_options *o
         return 0;
     if (o->fields.n) {
         if (!text_eq(selector_single_name(&o->fields), c->name))
-            return status_set(st, STATUS_BAD_REQUEST, "fieldSelector metadata.name doesn't match requested name");
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "fieldSelector metadata.name doesn't match requested name");
         return 0;
     }
     buffer_add_str(&b, "metadata.name=");
@@ -162,7 +169,8 @@ static int select_name(struct request *r, struct call *c, struct list_options *o
     return selector_parse_fields(r->arena, buffer_text(&b), c->resource->type, &o->fields, st);
 }
 
-int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret, struct status *st)
+int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret,
+                      struct status *st)
 {
     struct field_errors errs = {.arena = r->arena};
     struct list_request *q = &ret->request;
@@ -185,10 +193,12 @@ int list_options_read(struct request *r, struct call *c, bool is_watch, struct l
     if (is_watch)
         check_watch(ret, &errs);
     else if (ret->has_initial_events)
-        field_error(&errs, FIELD_FORBIDDEN, "sendInitialEvents", NULL, "sendInitialEvents is forbidden for list");
+        field_error(&errs, FIELD_FORBIDDEN, "sendInitialEvents", NULL,
+                    "sendInitialEvents is forbidden for list");
     if (errs.n)
         return status_invalid(st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT(""), &errs);
-    if (selector_parse_fields(r->arena, request_query(r, "fieldSelector"), c->resource->type, &ret->fields, st) < 0)
+    if (selector_parse_fields(r->arena, request_query(r, "fieldSelector"), c->resource->type, &ret->fields,
+                              st) < 0)
         return -1;
     return is_watch ? select_name(r, c, ret, st) : 0;
 }

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PATCH in three languages. A patch is applied to the object in the version of the path, the result decoded as if a client
- * had sent it, and converted to the version that is stored. When another writer was quicker the registry asks again, with
- * the newer object. Source: kubernetes/apiserver pkg/endpoints/handlers/patch.go. */
+/* PATCH in three languages. A patch is applied to the object in the version of the path, the result decoded
+ * as if a client had sent it, and converted to the version that is stored. When another writer was quicker
+ * the registry asks again, with the newer object. Source: kubernetes/apiserver
+ * pkg/endpoints/handlers/patch.go. */
 #include "endpoints/write.h"
 
-/* --- the languages ------------------------------------------------------------------------------------------------------- */
+/* --- the languages
+ * ------------------------------------------------------------------------------------------------------- */
 
-static int apply_json(struct arena *a, const struct schema *schema, const struct value *doc, const struct value *patch,
-                      struct value *ret, struct status *st)
+static int apply_json(struct arena *a, const struct schema *schema, const struct value *doc,
+                      const struct value *patch, struct value *ret, struct status *st)
 {
     return patch_json(a, doc, patch, ret, st);
 }
 
-static int apply_merge(struct arena *a, const struct schema *schema, const struct value *doc, const struct value *patch,
-                       struct value *ret, struct status *st)
+static int apply_merge(struct arena *a, const struct schema *schema, const struct value *doc,
+                       const struct value *patch, struct value *ret, struct status *st)
 {
     return patch_merge(a, doc, patch, ret, st);
 }
 
 struct language {
     const char *media_type;
-    int (*apply)(struct arena *a, const struct schema *schema, const struct value *doc, const struct value *patch,
-                 struct value *ret, struct status *st);
+    int (*apply)(struct arena *a, const struct schema *schema, const struct value *doc,
+                 const struct value *patch, struct value *ret, struct status *st);
     bool is_json_patch;
     bool shows_patch; /* a result that does not decode is shown by the patch, in Go's form, else by itself */
 };
@@ -57,10 +59,13 @@ int patch_read(struct request *r, struct write_call *w, struct status *st)
     return 0;
 }
 
-/* --- the result ---------------------------------------------------------------------------------------------------------- */
+/* --- the result
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* ` "" is invalid: patch: Invalid value: "...": why`. */
-static int refuse_result(struct write_call *w, const struct value *patched, const char *why, struct status *st)
+static int refuse_result(struct write_call *w, const struct value *patched, const char *why,
+                         struct status *st)
 {
     struct field_errors errs = {.arena = w->op.arena};
     struct buffer shown = BUFFER_IN(w->op.arena);
@@ -75,7 +80,8 @@ static int refuse_result(struct write_call *w, const struct value *patched, cons
     return status_invalid(st, TEXT(""), TEXT(""), TEXT(""), &errs);
 }
 
-static void prefix_all(struct arena *a, const struct text_list *from, const char *prefix, struct text_list *to)
+static void prefix_all(struct arena *a, const struct text_list *from, const char *prefix,
+                       struct text_list *to)
 {
     for (size_t i = 0; i < from->n; i++)
         text_list_add(a, to, arena_textf(a, "%s%.*s", prefix, TEXT_ARG(from->p[i])));
@@ -111,8 +117,8 @@ static bool keep_type(struct arena *a, const struct schema_kind *kind, struct va
     return true;
 }
 
-int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc, struct value *ret,
-                struct status *st)
+int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc,
+                struct value *ret, struct status *st)
 {
     struct arena *a = w->op.arena;
     struct decode_notes notes = {0};
@@ -133,14 +139,16 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     warn_patch_unknown(w, &errors);
     decode_notes_apply(w->request, &w->options, &notes, &errors);
     if (errors.n)
-        return refuse_result(w, &as_sent, arena_printf(a, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors))),
-                             st);
+        return refuse_result(
+            w, &as_sent, arena_printf(a, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors))), st);
     schema_default(a, kind->schema, &patched);
     *ret = patched;
     return 0;
 }
 
-/* --- PATCH ------------------------------------------------------------------------------------------------------------------- */
+/* --- PATCH
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static int patch_object(struct operation *op, const struct object *current, const struct value *current_tree,
                         struct value *ret_new, struct status *st)

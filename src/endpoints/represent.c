@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an object is written for a client: the object itself or its metadata, as JSON (which YAML and indented JSON are
- * made of) or protobuf, in the version that the path names. What has to be made hangs off the object and is shared.
- * Items of a list of a built-in kind carry neither kind nor apiVersion, as upstream's typed lists have it.
- * Source: kubernetes/apiserver pkg/endpoints/handlers/response.go, negotiation/negotiate.go. */
+/* How an object is written for a client: the object itself or its metadata, as JSON (which YAML and indented
+ * JSON are made of) or protobuf, in the version that the path names. What has to be made hangs off the object
+ * and is shared. Items of a list of a built-in kind carry neither kind nor apiVersion, as upstream's typed
+ * lists have it. Source: kubernetes/apiserver pkg/endpoints/handlers/response.go, negotiation/negotiate.go.
+ */
 #include "endpoints/endpoints_internal.h"
 
-/* --- versions ------------------------------------------------------------------------------------------------------------- */
+/* --- versions
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* o as a canonical tree of kind; strings point into o. */
 static int tree_as(struct arena *a, const struct object *o, const struct schema_kind *kind, struct value *ret,
@@ -75,7 +78,8 @@ struct text object_protobuf_as(struct object *o, const struct schema_kind *kind)
     return b ? blob_text(b) : TEXT_NONE;
 }
 
-/* --- metadata only -------------------------------------------------------------------------------------------------------- */
+/* --- metadata only
+ * -------------------------------------------------------------------------------------------------------- */
 
 /* The end of the JSON value that begins at p. The text is valid JSON. */
 static size_t skip_value(struct text t, size_t at)
@@ -129,7 +133,8 @@ static struct blob *make_partial(struct object *o, const void *of, uint32_t numb
     struct buffer b = BUFFER_INIT;
     struct blob *blob;
 
-    buffer_addf(&b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":", (const char *)of);
+    buffer_addf(&b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":",
+                (const char *)of);
     buffer_add(&b, json_metadata_of(o->json));
     buffer_add_char(&b, '}');
     blob = blob_new(buffer_text(&b));
@@ -145,7 +150,7 @@ static const char *partial_version(const struct representation *rep)
 static const struct schema_kind *partial_kind(const struct representation *rep)
 {
     return schema_kind_of(text_is(rep->accepted.as_version, "v1beta1") ? TEXT("meta.k8s.io/v1beta1")
-                                                                      : TEXT("meta.k8s.io/v1"),
+                                                                       : TEXT("meta.k8s.io/v1"),
                           TEXT("PartialObjectMetadata"));
 }
 
@@ -179,14 +184,16 @@ static struct blob *make_partial_protobuf(struct object *o, const void *of, uint
     return blob_new(buffer_text(&b));
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------------- */
+/* --- JSON
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 /* What an item of a typed list does not repeat. */
 static bool skips_type(struct text json, const struct schema_kind *kind, size_t *ret_n)
 {
     static const char k[] = "{\"kind\":\"", v[] = "\",\"apiVersion\":\"", end[] = "\",";
-    const struct text pieces[] = {TEXT("{\"kind\":\""), kind->gvk.kind, TEXT("\",\"apiVersion\":\""), kind->api_version,
-                                  TEXT("\",")};
+    const struct text pieces[] = {TEXT("{\"kind\":\""), kind->gvk.kind, TEXT("\",\"apiVersion\":\""),
+                                  kind->api_version, TEXT("\",")};
     size_t n = sizeof(k) + sizeof(v) + sizeof(end) - 3 + kind->gvk.kind.n + kind->api_version.n, at = 0;
 
     if (json.n <= n)
@@ -255,13 +262,17 @@ static void json_list_head(const struct representation *rep, const struct list_m
     write_list_meta(b, meta);
 }
 
-static void partial_list_head(const struct representation *rep, const struct list_meta *meta, struct buffer *b)
+static void partial_list_head(const struct representation *rep, const struct list_meta *meta,
+                              struct buffer *b)
 {
-    buffer_addf(b, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\",", partial_version(rep));
+    buffer_addf(b, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\",",
+                partial_version(rep));
     write_list_meta(b, meta);
 }
 
-/* --- protobuf ------------------------------------------------------------------------------------------------------------- */
+/* --- protobuf
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 /* The message inside an object's envelope. */
 static struct text message_of(struct text envelope)
@@ -284,22 +295,24 @@ static struct text protobuf_single(struct representation *rep, struct object *o,
     return object_protobuf_as(o, rep->kind);
 }
 
-static struct text partial_protobuf_single(struct representation *rep, struct object *o, struct buffer *scratch)
+static struct text partial_protobuf_single(struct representation *rep, struct object *o,
+                                           struct buffer *scratch)
 {
     struct blob *b = object_form_get(o, FORM_PARTIAL, partial_kind(rep), 1, make_partial_protobuf, NULL);
 
     return b ? blob_text(b) : TEXT_NONE;
 }
 
-static struct text partial_protobuf_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+static struct text partial_protobuf_item(const struct representation *rep, struct object *o,
+                                         struct buffer *scratch)
 {
     struct representation mine = *rep;
 
     return message_of(partial_protobuf_single(&mine, o, scratch));
 }
 
-/* ListMeta: resourceVersion = 2, continue = 3, remainingItemCount = 4; selfLink = 1 is always there, empty, as gogo
- * writes strings that are no pointers. */
+/* ListMeta: resourceVersion = 2, continue = 3, remainingItemCount = 4; selfLink = 1 is always there, empty,
+ * as gogo writes strings that are no pointers. */
 static void write_list_meta_message(struct buffer *b, const struct list_meta *meta)
 {
     char revision[24];
@@ -330,7 +343,8 @@ static void write_protobuf_list(const struct list_meta *meta, size_t items_bytes
 
     write_list_meta_message(&list_meta, meta);
     protobuf_field_bytes(&field, 1, buffer_text(&list_meta));
-    /* The envelope of an empty message has its length in one byte, a zero behind the tag of field 2: ours goes there. */
+    /* The envelope of an empty message has its length in one byte, a zero behind the tag of field 2: ours
+     * goes there. */
     protobuf_envelope(&around, api_version, kind, TEXT(""));
     for (at = around.n; at > 0 && around.p[at - 1] != 0x12;)
         at--;
@@ -343,16 +357,19 @@ static void write_protobuf_list(const struct list_meta *meta, size_t items_bytes
 static void protobuf_list(const struct representation *rep, const struct list_meta *meta, size_t items_bytes,
                           struct buffer *head, struct buffer *tail)
 {
-    write_protobuf_list(meta, items_bytes, rep->kind->api_version, rep->resource->type->list_kind->gvk.kind, head, tail);
+    write_protobuf_list(meta, items_bytes, rep->kind->api_version, rep->resource->type->list_kind->gvk.kind,
+                        head, tail);
 }
 
-static void partial_protobuf_list(const struct representation *rep, const struct list_meta *meta, size_t items_bytes,
-                                  struct buffer *head, struct buffer *tail)
+static void partial_protobuf_list(const struct representation *rep, const struct list_meta *meta,
+                                  size_t items_bytes, struct buffer *head, struct buffer *tail)
 {
-    write_protobuf_list(meta, items_bytes, partial_kind(rep)->api_version, TEXT("PartialObjectMetadataList"), head, tail);
+    write_protobuf_list(meta, items_bytes, partial_kind(rep)->api_version, TEXT("PartialObjectMetadataList"),
+                        head, tail);
 }
 
-/* --- the forms, and which one ----------------------------------------------------------------------------------------------- */
+/* --- the forms, and which one
+ * ----------------------------------------------------------------------------------------------- */
 
 const struct representation_form form_json = {
     .name = "json",
@@ -399,11 +416,12 @@ static const struct representation_form *const forms[][2] = {
 
 static int refuse(struct status *st)
 {
-    return status_set(st, STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: " SERVED_MEDIA_NAMES);
+    return status_set(st, STATUS_NOT_ACCEPTABLE,
+                      "only the following media types are accepted: " SERVED_MEDIA_NAMES);
 }
 
-int representation_choose(struct request *r, const struct resource *res, bool is_list, struct representation *ret,
-                          struct status *st)
+int representation_choose(struct request *r, const struct resource *res, bool is_list,
+                          struct representation *ret, struct status *st)
 {
     struct representation rep = {.resource = res, .kind = res->type->kind};
     struct gvk stored = rep.kind->storage->gvk;
@@ -414,13 +432,15 @@ int representation_choose(struct request *r, const struct resource *res, bool is
     if (!rep.form)
         return refuse(st);
     if (rep.accepted.as == AS_PARTIAL && is_list)
-        return status_set(st, STATUS_NOT_ACCEPTABLE,
-                          "you requested PartialObjectMetadata, but the requested object is a list (*%.*s.%.*sList)",
-                          TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
+        return status_set(
+            st, STATUS_NOT_ACCEPTABLE,
+            "you requested PartialObjectMetadata, but the requested object is a list (*%.*s.%.*sList)",
+            TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
     if (rep.accepted.as == AS_PARTIAL_LIST && !is_list)
-        return status_set(st, STATUS_NOT_ACCEPTABLE,
-                          "you requested PartialObjectMetadataList, but the requested object is not a list (*%.*s.%.*s)",
-                          TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
+        return status_set(
+            st, STATUS_NOT_ACCEPTABLE,
+            "you requested PartialObjectMetadataList, but the requested object is not a list (*%.*s.%.*s)",
+            TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
     rep.is_pretty = wants_pretty(r, &rep.accepted);
     *ret = rep;
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers that are no stored object: a status, a tree, a plain text, and the errors that upstream's path router gives.
- * Source: kubernetes/apiserver pkg/endpoints/handlers/responsewriters, go-restful's route selection. */
+/* Answers that are no stored object: a status, a tree, a plain text, and the errors that upstream's path
+ * router gives. Source: kubernetes/apiserver pkg/endpoints/handlers/responsewriters, go-restful's route
+ * selection. */
 #include "endpoints/endpoints_internal.h"
 
 bool wants_pretty(const struct request *r, const struct accepted *accepted)
@@ -32,7 +33,8 @@ static struct text yaml_of(struct arena *a, struct text json)
     return buffer_text(&b);
 }
 
-enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty, struct buffer *json)
+enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty,
+                       struct buffer *json)
 {
     if (accepted->media == MEDIA_YAML) {
         response_bytes(r, code, "application/yaml", yaml_of(r->arena, buffer_text(json)));
@@ -47,7 +49,9 @@ enum flow respond_json(struct request *r, int code, const struct accepted *accep
     return FLOW_DONE;
 }
 
-/* --- statuses ------------------------------------------------------------------------------------------------------------- */
+/* --- statuses
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct schema_kind *status_kind(void)
 {
@@ -109,7 +113,8 @@ enum flow fail_method(struct request *r)
 {
     struct status st = {0};
 
-    status_set(&st, STATUS_METHOD_NOT_ALLOWED, "the server does not allow this method on the requested resource");
+    status_set(&st, STATUS_METHOD_NOT_ALLOWED,
+               "the server does not allow this method on the requested resource");
     st.has_details = true;
     return request_fail(r, &st);
 }
@@ -160,7 +165,8 @@ bool router_accepts(struct request *r)
     if (text_is(r->method, "PATCH") && !is_patch_media(request_header(r, "Content-Type")))
         status_set(&st, STATUS_UNSUPPORTED_MEDIA_TYPE, "415: Unsupported Media Type");
     else if (accept.n && !names_served_media(accept))
-        status_set(&st, STATUS_NOT_ACCEPTABLE, "406: Not Acceptable\n\nAvailable representations: " SERVED_MEDIA_NAMES);
+        status_set(&st, STATUS_NOT_ACCEPTABLE,
+                   "406: Not Acceptable\n\nAvailable representations: " SERVED_MEDIA_NAMES);
     else
         return true;
     st.has_details = true;
@@ -168,7 +174,9 @@ bool router_accepts(struct request *r)
     return false;
 }
 
-/* --- trees ----------------------------------------------------------------------------------------------------------------- */
+/* --- trees
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 enum flow respond_tree(struct request *r, int code, const struct schema_kind *kind, const struct value *tree)
 {
@@ -177,7 +185,8 @@ enum flow respond_tree(struct request *r, int code, const struct schema_kind *ki
 
     if (!negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, false, &accepted)) {
         struct status st = {0};
-        status_set(&st, STATUS_NOT_ACCEPTABLE, "only the following media types are accepted: " SERVED_MEDIA_NAMES);
+        status_set(&st, STATUS_NOT_ACCEPTABLE,
+                   "only the following media types are accepted: " SERVED_MEDIA_NAMES);
         return request_fail(r, &st);
     }
     if (accepted.media == MEDIA_PROTOBUF) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The headers of every answer. Audit-Id names the request in logs and traces: the client's own, or a new random UUID.
- * Source: kubernetes/apiserver pkg/endpoints/filters/request_received_time.go, audit_init.go, cachecontrol.go. */
+/* The headers of every answer. Audit-Id names the request in logs and traces: the client's own, or a new
+ * random UUID. Source: kubernetes/apiserver pkg/endpoints/filters/request_received_time.go, audit_init.go,
+ * cachecontrol.go. */
 #include <sys/random.h>
 
 #include "endpoints/endpoints_internal.h"

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From path and method to the function that serves it. What r->info says of a resource path is checked against the
- * resource's scope, subresources and verbs; the answers for what does not fit are those of upstream's path router.
- * Source: kubernetes/apiserver pkg/endpoints/installer.go, which makes upstream's routes. */
+/* From path and method to the function that serves it. What r->info says of a resource path is checked
+ * against the resource's scope, subresources and verbs; the answers for what does not fit are those of
+ * upstream's path router. Source: kubernetes/apiserver pkg/endpoints/installer.go, which makes upstream's
+ * routes. */
 #include "endpoints/endpoints_internal.h"
 
-/* --- the table of verbs --------------------------------------------------------------------------------------------------- */
+/* --- the table of verbs
+ * --------------------------------------------------------------------------------------------------- */
 
 enum place { ON_COLLECTION, ON_ALL_NAMESPACES, ON_ITEM };
 
@@ -24,7 +26,8 @@ static const struct verb_row {
     {ON_ITEM, "DELETE", VERB_DELETE, call_delete},
 };
 
-/* Subresources that are no second view of the whole object (status and the like are: they take the verbs above). */
+/* Subresources that are no second view of the whole object (status and the like are: they take the verbs
+ * above). */
 static const struct sub_row {
     const char *sub, *method;
     call_step step;
@@ -35,7 +38,8 @@ static const struct sub_row {
     {"binding", "POST", call_binding_create},
 };
 
-static const struct verb_row *find_verb(const struct resource_type *type, enum place place, struct text method)
+static const struct verb_row *find_verb(const struct resource_type *type, enum place place,
+                                        struct text method)
 {
     for (size_t i = 0; i < N_ELEMENTS(verb_rows); i++) {
         const struct verb_row *row = &verb_rows[i];
@@ -58,8 +62,11 @@ static bool sub_allows(const struct resource_sub *sub, struct text method)
     static const struct {
         const char *method;
         enum verb_bit bit;
-    } methods[] = {{"GET", VERB_GET},     {"PUT", VERB_UPDATE}, {"PATCH", VERB_PATCH},
-                   {"POST", VERB_CREATE}, {"DELETE", VERB_DELETE}};
+    } methods[] = {{"GET", VERB_GET},
+                   {"PUT", VERB_UPDATE},
+                   {"PATCH", VERB_PATCH},
+                   {"POST", VERB_CREATE},
+                   {"DELETE", VERB_DELETE}};
 
     for (size_t i = 0; i < N_ELEMENTS(methods); i++)
         if (text_is(method, methods[i].method))
@@ -81,12 +88,15 @@ static call_step sub_step(const struct resource_sub *sub, struct text method)
     if (is_own)
         return NULL;
     for (size_t i = 0; i < N_ELEMENTS(verb_rows); i++)
-        if (verb_rows[i].place == ON_ITEM && text_is(method, verb_rows[i].method) && verb_rows[i].bit != VERB_DELETE)
+        if (verb_rows[i].place == ON_ITEM && text_is(method, verb_rows[i].method) &&
+            verb_rows[i].bit != VERB_DELETE)
             return verb_rows[i].step;
     return NULL;
 }
 
-/* --- resource paths --------------------------------------------------------------------------------------------------------- */
+/* --- resource paths
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool group_is_known(const struct endpoints *e, struct text group)
 {
@@ -96,7 +106,8 @@ static bool group_is_known(const struct endpoints *e, struct text group)
     return false;
 }
 
-/* The types that the server knows and serves by default though the registry does not store them: bindings, reviews. */
+/* The types that the server knows and serves by default though the registry does not store them: bindings,
+ * reviews. */
 static const struct resource_type *find_type(const struct request_info *info, const struct resource *res)
 {
     const struct resource_type *type;
@@ -125,15 +136,16 @@ static bool find_place(const struct request *r, const struct resource_type *type
     return has_namespaces || info->n_parts == 1;
 }
 
-/* "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice", as apiserver pkg/endpoints/deprecation. */
+/* "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice", as apiserver
+ * pkg/endpoints/deprecation. */
 static void warn_deprecated(struct request *r, const struct schema_kind *kind)
 {
     struct buffer b = BUFFER_IN(r->arena);
 
     if (!kind->deprecated_minor)
         return;
-    buffer_addf(&b, "%.*s %.*s is deprecated in v1.%d+", TEXT_ARG(kind->api_version), TEXT_ARG(kind->gvk.kind),
-                kind->deprecated_minor);
+    buffer_addf(&b, "%.*s %.*s is deprecated in v1.%d+", TEXT_ARG(kind->api_version),
+                TEXT_ARG(kind->gvk.kind), kind->deprecated_minor);
     if (kind->removed_minor)
         buffer_addf(&b, ", unavailable in v1.%d+", kind->removed_minor);
     if (kind->replacement.n)
@@ -147,8 +159,12 @@ static enum flow start_call(struct request *r, struct endpoints *e, const struct
     struct call *c = ARENA_NEW(r->arena, struct call);
     const struct request_info *info = &r->info;
 
-    *c = (struct call){.e = e, .resource = res, .sub = sub, .name = info->n_parts > 1 ? info->parts[1] : TEXT_NONE,
-                       .is_collection = info->n_parts == 1, .step = step};
+    *c = (struct call){.e = e,
+                       .resource = res,
+                       .sub = sub,
+                       .name = info->n_parts > 1 ? info->parts[1] : TEXT_NONE,
+                       .is_collection = info->n_parts == 1,
+                       .step = step};
     if (res->type->is_namespaced)
         c->namespace = info->namespace;
     r->handler_state = c;
@@ -203,15 +219,19 @@ static enum flow serve_resource(struct request *r, struct endpoints *e)
         return FLOW_DONE;
     if (info->n_parts > 1 && !is_usable_name(info->parts[1])) {
         struct status st = {0};
-        status_set(&st, STATUS_BAD_REQUEST, "invalid resource name %.*s: [may not be '..']", TEXT_ARG(info->parts[1]));
+        status_set(&st, STATUS_BAD_REQUEST, "invalid resource name %.*s: [may not be '..']",
+                   TEXT_ARG(info->parts[1]));
         return request_fail(r, &st);
     }
     return start_call(r, e, res, sub, step);
 }
 
-/* --- everything --------------------------------------------------------------------------------------------------------------- */
+/* --- everything
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
-/* The segments of a path that names at most a group and a version. False: it names more, or lies elsewhere. */
+/* The segments of a path that names at most a group and a version. False: it names more, or lies elsewhere.
+ */
 static bool names_group_version(struct text path, struct text *ret_prefix, struct text *ret_group,
                                 struct text *ret_version)
 {
@@ -275,4 +295,5 @@ static void leave_endpoints(struct request *r)
         watch_request_ended(MOVE(c->watch));
 }
 
-const struct filter filter_endpoints = {.name = "endpoints", .enter = enter_endpoints, .leave = leave_endpoints};
+const struct filter filter_endpoints = {
+    .name = "endpoints", .enter = enter_endpoints, .leave = leave_endpoints};

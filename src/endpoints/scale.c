@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The scale subresource: one small object, autoscaling/v1 Scale, in front of every kind that has spec.replicas,
- * status.replicas and a selector. Reading makes it of the object, writing puts its replicas into the object.
- * Source: kubernetes pkg/registry/apps/deployment/storage/storage.go, ScaleREST. */
+/* The scale subresource: one small object, autoscaling/v1 Scale, in front of every kind that has
+ * spec.replicas, status.replicas and a selector. Reading makes it of the object, writing puts its replicas
+ * into the object. Source: kubernetes pkg/registry/apps/deployment/storage/storage.go, ScaleREST. */
 #include "endpoints/write.h"
 
 static const struct schema_kind *scale_kind(void)
@@ -9,7 +9,8 @@ static const struct schema_kind *scale_kind(void)
     return schema_kind_of(TEXT("autoscaling/v1"), TEXT("Scale"));
 }
 
-/* --- an object as a Scale -------------------------------------------------------------------------------------------------- */
+/* --- an object as a Scale
+ * -------------------------------------------------------------------------------------------------- */
 
 static int compare_requirements(const void *a, const void *b)
 {
@@ -83,14 +84,18 @@ static void copy_member(struct arena *a, const struct value *from, const char *k
 /* A canonical Scale; strings are shared with tree. */
 static int scale_of(struct arena *a, const struct value *tree, struct value *ret, struct status *st)
 {
-    static const char *const metadata_keys[] = {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"};
+    static const char *const metadata_keys[] = {"name", "namespace", "uid", "resourceVersion",
+                                                "creationTimestamp"};
     const struct value *metadata = value_get(tree, TEXT("metadata"));
-    struct value scale = value_object(), meta = value_object(), spec = value_object(), status = value_object();
+    struct value scale = value_object(), meta = value_object(), spec = value_object(),
+                 status = value_object();
 
     for (size_t i = 0; i < N_ELEMENTS(metadata_keys); i++)
         copy_member(a, metadata, metadata_keys[i], &meta);
-    value_add(a, &spec, TEXT("replicas"), value_int(value_get_int(value_get(tree, TEXT("spec")), TEXT("replicas"), 0)));
-    value_add(a, &status, TEXT("replicas"), value_int(value_get_int(value_get(tree, TEXT("status")), TEXT("replicas"), 0)));
+    value_add(a, &spec, TEXT("replicas"),
+              value_int(value_get_int(value_get(tree, TEXT("spec")), TEXT("replicas"), 0)));
+    value_add(a, &status, TEXT("replicas"),
+              value_int(value_get_int(value_get(tree, TEXT("status")), TEXT("replicas"), 0)));
     value_add(a, &status, TEXT("selector"), value_string(selector_text(a, tree)));
     value_add(a, &scale, TEXT("kind"), value_string(scale_kind()->gvk.kind));
     value_add(a, &scale, TEXT("apiVersion"), value_string(scale_kind()->api_version));
@@ -135,7 +140,8 @@ enum flow call_scale_get(struct request *r, struct call *c)
     return find_scale(r, c);
 }
 
-/* --- a Scale into an object --------------------------------------------------------------------------------------------------- */
+/* --- a Scale into an object
+ * --------------------------------------------------------------------------------------------------- */
 
 static int check_scale(struct arena *a, const struct value *scale, struct status *st)
 {
@@ -151,8 +157,8 @@ static int check_scale(struct arena *a, const struct value *scale, struct status
 }
 
 /* The current object with the Scale's replicas and, where it names one, its resourceVersion. */
-static int put_scale(struct operation *op, const struct value *current, const struct value *scale, struct value *ret,
-                     struct status *st)
+static int put_scale(struct operation *op, const struct value *current, const struct value *scale,
+                     struct value *ret, struct status *st)
 {
     struct arena *a = op->arena;
     struct text revision = value_get_text(value_get(scale, TEXT("metadata")), TEXT("resourceVersion"));
@@ -161,7 +167,8 @@ static int put_scale(struct operation *op, const struct value *current, const st
     value_set(a, value_object_at(a, &tree, TEXT("spec")), TEXT("replicas"),
               value_int(value_get_int(value_get(scale, TEXT("spec")), TEXT("replicas"), 0)));
     if (revision.n)
-        value_set(a, value_object_at(a, &tree, TEXT("metadata")), TEXT("resourceVersion"), value_string(revision));
+        value_set(a, value_object_at(a, &tree, TEXT("metadata")), TEXT("resourceVersion"),
+                  value_string(revision));
     schema_arrange(a, op->resource->storage->kind->schema, &tree);
     *ret = tree;
     return 0;

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has no handler yet, one row each; all else of the schemas' tables is served. Discovery, OpenAPI and the router ask
- * here and nowhere else. Serving one of these means: write its handler, name it in the router, take its row away. */
+/* What has no handler yet, one row each; all else of the schemas' tables is served. Discovery, OpenAPI and
+ * the router ask here and nowhere else. Serving one of these means: write its handler, name it in the router,
+ * take its row away. */
 #include "endpoints/endpoints_internal.h"
 
 static const struct unserved {
     const char *group, *resource, *sub; /* resource NULL: all of the group; sub NULL: all of the resource */
 } unserved[] = {
-    {"authentication.k8s.io", NULL, NULL},  /* reviews need authentication's hand */
-    {"authorization.k8s.io", NULL, NULL},   /* and authorization's */
-    {"", "serviceaccounts", "token"},       /* needs the token issuer */
-    {"", "pods", "eviction"},               /* needs the count of disruption budgets */
-    {"", "pods", "attach"},                 /* from here on: a kubelet, a pod or a service to connect to */
+    {"authentication.k8s.io", NULL, NULL}, /* reviews need authentication's hand */
+    {"authorization.k8s.io", NULL, NULL},  /* and authorization's */
+    {"", "serviceaccounts", "token"},      /* needs the token issuer */
+    {"", "pods", "eviction"},              /* needs the count of disruption budgets */
+    {"", "pods", "attach"},                /* from here on: a kubelet, a pod or a service to connect to */
     {"", "pods", "exec"},
     {"", "pods", "log"},
     {"", "pods", "portforward"},
     {"", "pods", "proxy"},
     {"", "nodes", "proxy"},
     {"", "services", "proxy"},
-    {"", "componentstatuses", NULL},        /* asks other processes for their health */
+    {"", "componentstatuses", NULL}, /* asks other processes for their health */
 };
 
 bool endpoints_serves(const struct resource_type *type, const struct resource_sub *sub)

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches. A watcher is a parked connection with a stream, a place in the cache's list of watchers, and a timer; no thread.
+/* Watches. A watcher is a parked connection with a stream, a place in the cache's list of watchers, and a
+ * timer; no thread.
  *
- *   initial --all objects of the snapshot were pushed--> live --timeout, shutdown, error--> stream finished --> closed
+ *   initial --all objects of the snapshot were pushed--> live --timeout, shutdown, error--> stream finished
+ * --> closed
  *
- * The objects that a watch begins with are pushed as the connection takes them (the stream's drained), however many there
- * are; the cache's events follow from the snapshot's revision on. A live watcher that does not keep up is cut off.
- * An event is framed once and shared by all watchers of the same form (frames).
+ * The objects that a watch begins with are pushed as the connection takes them (the stream's drained),
+ * however many there are; the cache's events follow from the snapshot's revision on. A live watcher that does
+ * not keep up is cut off. An event is framed once and shared by all watchers of the same form (frames).
  *
- * Life: a watch has two references. The stream's goes with closed(), the request's with watch_request_ended(). What calls
- * into it stops before: the cache's callbacks and the timer end in closed().
- * Source: kubernetes/apiserver pkg/endpoints/handlers/get.go, watch.go; pkg/storage/cacher. */
+ * Life: a watch has two references. The stream's goes with closed(), the request's with
+ * watch_request_ended(). What calls into it stops before: the cache's callbacks and the timer end in
+ * closed(). Source: kubernetes/apiserver pkg/endpoints/handlers/get.go, watch.go; pkg/storage/cacher. */
 #include <sys/random.h>
 
 #include "endpoints/endpoints_internal.h"
 
-#define QUEUE_MAX (64 << 20)     /* what a replay of the ring may take at most */
-#define SLOW_BYTES (4 << 20)     /* a live watcher that lags by more than this is cut off */
+#define QUEUE_MAX (64 << 20)      /* what a replay of the ring may take at most */
+#define SLOW_BYTES (4 << 20)      /* a live watcher that lags by more than this is cut off */
 #define INITIAL_BATCH (256 << 10) /* how much of the initial objects is queued at once */
 #define BOOKMARK_MS 60000
-#define LAST_BOOKMARK_MS 2000    /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
+#define LAST_BOOKMARK_MS 2000 /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
 
 struct watch {
     struct list link; /* endpoints.watches_mu */
@@ -41,7 +43,8 @@ struct watch {
     uint64_t bookmarked;      /* the last one said */
     struct buffer scratch;
 
-    pthread_mutex_t mu; /* the next two; held while the timer is armed, so that none is armed behind is_closed */
+    pthread_mutex_t
+        mu; /* the next two; held while the timer is armed, so that none is armed behind is_closed */
     struct watcher *watcher;
     bool is_closed;
 
@@ -70,12 +73,14 @@ void watch_request_ended(struct watch *w)
     watch_unref(w);
 }
 
-/* --- frames ----------------------------------------------------------------------------------------------------------------- */
+/* --- frames
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static void add_length_be(struct buffer *b, size_t n)
 {
-    const unsigned char bytes[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16), (unsigned char)(n >> 8),
-                                    (unsigned char)n};
+    const unsigned char bytes[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
+                                    (unsigned char)(n >> 8), (unsigned char)n};
 
     buffer_add_bytes(b, bytes, sizeof(bytes));
 }
@@ -127,14 +132,16 @@ static void frame_clear(struct frame *f)
 
 static struct frame frame_key(const struct representation *rep, struct object *o, enum event_type type)
 {
-    const void *of = rep->accepted.as == AS_OBJECT ? (const void *)rep->kind : (const void *)rep->accepted.as_version.n;
+    const void *of =
+        rep->accepted.as == AS_OBJECT ? (const void *)rep->kind : (const void *)rep->accepted.as_version.n;
 
     return (struct frame){.object = o, .form = rep->form, .of = of, .type = type};
 }
 
 static struct frame *frame_slot(struct endpoints *e, const struct frame *key)
 {
-    uintptr_t h = (uintptr_t)key->object / 64 + (uintptr_t)key->form / 16 * 7 + (uintptr_t)key->of * 3 + key->type * 11;
+    uintptr_t h =
+        (uintptr_t)key->object / 64 + (uintptr_t)key->form / 16 * 7 + (uintptr_t)key->of * 3 + key->type * 11;
 
     return &e->frames[h % FRAME_SLOTS];
 }
@@ -183,7 +190,9 @@ void frames_clear(struct endpoints *e)
         frame_clear(&e->frames[i]);
 }
 
-/* --- pushing ---------------------------------------------------------------------------------------------------------------- */
+/* --- pushing
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 static bool push_object_locked(struct watch *w, enum event_type type, struct object *o)
 {
@@ -245,7 +254,9 @@ static void push_error(struct watch *w, struct status *st)
     stream_finish(w->stream);
 }
 
-/* --- the cache calls ----------------------------------------------------------------------------------------------------------- */
+/* --- the cache calls
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static void watch_event(void *ctx, enum event_type type, struct object *o, const struct event *e)
 {
@@ -286,7 +297,9 @@ static const struct watcher_ops watcher_ops = {
     .ended = watch_ended,
 };
 
-/* --- starting -------------------------------------------------------------------------------------------------------------------- */
+/* --- starting
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Events after the revision, from now on. -1: st. */
 static int go_live(struct watch *w, uint64_t revision, struct status *st)
@@ -312,7 +325,9 @@ static int go_live(struct watch *w, uint64_t revision, struct status *st)
     else
         w->watcher = watcher;
     pthread_mutex_unlock(&w->mu);
-    atomic_store(&w->slow_bytes, SLOW_BYTES + stream_queued_bytes(w->stream)); /* what the ring replayed is no delay of the client's */
+    atomic_store(&w->slow_bytes,
+                 SLOW_BYTES +
+                     stream_queued_bytes(w->stream)); /* what the ring replayed is no delay of the client's */
     if (stray)
         watch_stop(stray);
     return 0;
@@ -371,7 +386,9 @@ static void watch_closed(void *ctx)
 
 static const struct stream_ops stream_ops = {.closed = watch_closed, .drained = watch_drained};
 
-/* --- time ------------------------------------------------------------------------------------------------------------------------ */
+/* --- time
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void arm_timer(struct watch *w)
 {
@@ -415,7 +432,9 @@ static int64_t random_timeout_ms(const struct endpoints *e)
     return least + (int64_t)((double)least * (random / 4294967296.0));
 }
 
-/* --- the verb ---------------------------------------------------------------------------------------------------------------------- */
+/* --- the verb
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct watch *watch_new(struct call *c, const struct list_options *o)
 {
@@ -454,10 +473,12 @@ static bool enlist(struct watch *w)
     return is_welcome;
 }
 
-/* What the watch begins with: a snapshot's objects or the events after a revision. Errors past this point are events. */
+/* What the watch begins with: a snapshot's objects or the events after a revision. Errors past this point are
+ * events. */
 static void begin(struct watch *w, const struct list_options *o, uint64_t revision)
 {
-    struct list_request request = {.namespace = text_of(w->namespace), .labels = w->labels, .fields = w->fields};
+    struct list_request request = {
+        .namespace = text_of(w->namespace), .labels = w->labels, .fields = w->fields};
     struct status st = {0};
     uint64_t wait_for = 0;
 
@@ -502,7 +523,10 @@ static enum flow start_watch(struct request *r, struct call *c)
     /* Not asked for anything but what comes next, from wherever the store is. */
     begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
     arm_timer(w);
-    response_stream(r, 200, w->rep.accepted.media == MEDIA_PROTOBUF ? "application/vnd.kubernetes.protobuf;stream=watch" : "application/json",
+    response_stream(r, 200,
+                    w->rep.accepted.media == MEDIA_PROTOBUF
+                        ? "application/vnd.kubernetes.protobuf;stream=watch"
+                        : "application/json",
                     stream_ref(w->stream));
     return FLOW_DONE;
 }
@@ -524,7 +548,8 @@ enum flow call_watch(struct request *r, struct call *c)
     }
     if (revision_parse(call->options.request.resource_version, &call->revision, &st) < 0)
         return request_fail(r, &st);
-    /* Initial objects that are as fresh as a revision of the future have to wait for it; a plain watch just begins there. */
+    /* Initial objects that are as fresh as a revision of the future have to wait for it; a plain watch just
+     * begins there. */
     if (call->options.send_initial_events && call->revision > storage_revision(c->e->storage))
         return wait_for_revision(r, c, call->revision, start_watch);
     return start_watch(r, c);
@@ -534,8 +559,7 @@ void endpoints_end_watches(struct endpoints *e)
 {
     pthread_mutex_lock(&e->watches_mu);
     e->is_ending = true;
-    list_for_each(link, &e->watches)
-        stream_finish(CONTAINER_OF(link, struct watch, link)->stream);
+    list_for_each(link, &e->watches) stream_finish(CONTAINER_OF(link, struct watch, link)->stream);
     pthread_mutex_unlock(&e->watches_mu);
 }
 

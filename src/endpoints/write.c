@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST and PUT, and what all writes share: decode in the version of the path, default, check against the path, convert to
- * the version that is stored, hand to the registry, answer when it is done. The registry calls back on the committer's
- * thread; an answer that is a plain copy is written there, all else goes to a worker.
- * Source: kubernetes/apiserver pkg/endpoints/handlers/create.go, update.go. */
+/* POST and PUT, and what all writes share: decode in the version of the path, default, check against the
+ * path, convert to the version that is stored, hand to the registry, answer when it is done. The registry
+ * calls back on the committer's thread; an answer that is a plain copy is written there, all else goes to a
+ * worker. Source: kubernetes/apiserver pkg/endpoints/handlers/create.go, update.go. */
 #include "endpoints/write.h"
 
 #define LARGE_BODY 65536 /* is read on a worker: an event loop has others to serve */
 
-/* --- what all writes share ------------------------------------------------------------------------------------------------- */
+/* --- what all writes share
+ * ------------------------------------------------------------------------------------------------- */
 
 bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
                    enum flow *ret_flow)
@@ -37,7 +38,8 @@ static enum flow respond_written(struct request *r, struct call *c)
 
     if (w->respond)
         return w->respond(r, c, w);
-    return respond_object(r, c, w->op.kind == OPERATION_CREATE || w->op.was_created ? 201 : 200, object_ref(w->op.result));
+    return respond_object(r, c, w->op.kind == OPERATION_CREATE || w->op.was_created ? 201 : 200,
+                          object_ref(w->op.result));
 }
 
 static void write_done(struct operation *op)
@@ -87,7 +89,8 @@ enum flow write_submit(struct write_call *w)
     return FLOW_PARK;
 }
 
-/* --- the object against the path ------------------------------------------------------------------------------------------- */
+/* --- the object against the path
+ * ------------------------------------------------------------------------------------------- */
 
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st)
 {
@@ -99,8 +102,9 @@ int check_namespace(struct arena *a, struct call *c, struct value *object, struc
     if (!c->namespace.n)
         value_remove(metadata, TEXT("namespace"));
     else if (given.n)
-        return status_set(st, STATUS_BAD_REQUEST,
-                          "the namespace of the provided object does not match the namespace sent on the request");
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "the namespace of the provided object does not match the namespace sent on the request");
     else
         value_set(a, metadata, TEXT("namespace"), value_string(c->namespace));
     return 0;
@@ -126,7 +130,9 @@ static int read_object(struct request *r, struct call *c, const struct write_opt
     return 0;
 }
 
-/* --- POST -------------------------------------------------------------------------------------------------------------------- */
+/* --- POST
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 enum flow call_create(struct request *r, struct call *c)
 {
@@ -144,7 +150,9 @@ enum flow call_create(struct request *r, struct call *c)
     return write_submit(w);
 }
 
-/* --- PUT --------------------------------------------------------------------------------------------------------------------- */
+/* --- PUT
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 /* The registry changes what it gets, and may come again. */
 static int give_copy(struct operation *op, const struct object *current, const struct value *current_tree,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* write.h - what the verbs that write share: an operation of the registry that ends a request. */
 #pragma once
 
@@ -22,8 +23,8 @@ struct write_call {
 struct write_call *write_begin(struct request *r, struct call *c, enum operation_kind kind);
 /* Submits and parks; touch nothing of the request afterwards. */
 enum flow write_submit(struct write_call *w);
-/* The checks that come before any body is read: representation, size, options. Large bodies go to a worker: *ret_flow is
- * then FLOW_BLOCK. False: *ret_flow is what to return. */
+/* The checks that come before any body is read: representation, size, options. Large bodies go to a worker:
+ * *ret_flow is then FLOW_BLOCK. False: *ret_flow is what to return. */
 bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
                    enum flow *ret_flow);
 /* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
@@ -32,5 +33,5 @@ int check_namespace(struct arena *a, struct call *c, struct value *object, struc
 /* Patches (patch.c). Chooses w->language by the content type and reads the patch. */
 int patch_read(struct request *r, struct write_call *w, struct status *st);
 /* doc, canonical and of kind, patched, decoded and defaulted. */
-int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc, struct value *ret,
-                struct status *st);
+int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc,
+                struct value *ret, struct status *st);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole server without TLS, identity and permissions: listener, the chain's first and last filters, registry, SQLite in
- * a folder of its own; and a client connected to it. */
+/* A whole server without TLS, identity and permissions: listener, the chain's first and last filters,
+ * registry, SQLite in a folder of its own; and a client connected to it. */
 #pragma once
 
 #include <stdlib.h>
@@ -22,12 +22,13 @@ struct fixture {
     struct client client;
 };
 
-static const struct filter *const fixture_filters[] = {&filter_response_headers, &filter_request_info, &filter_endpoints, NULL};
+static const struct filter *const fixture_filters[] = {&filter_response_headers, &filter_request_info,
+                                                       &filter_endpoints, NULL};
 
-#define must(call)                                                                                                     \
-    do {                                                                                                               \
-        if ((call) < 0)                                                                                                \
-            ck_abort_msg("%s: %s", #call, st.message);                                                                 \
+#define must(call)                                     \
+    do {                                               \
+        if ((call) < 0)                                \
+            ck_abort_msg("%s: %s", #call, st.message); \
     } while (0)
 
 static inline void fixture_start_with(struct fixture *f, const struct health_check *checks, size_t n_checks)
@@ -85,8 +86,8 @@ static inline void fixture_stop(struct fixture *f)
 }
 
 /* One request; headers are lines that end with \r\n. */
-static inline struct reply call(struct fixture *f, const char *method, const char *target, const char *headers,
-                                const char *body)
+static inline struct reply call(struct fixture *f, const char *method, const char *target,
+                                const char *headers, const char *body)
 {
     return client_do(&f->client, f->a, method, target, headers, text_of(body));
 }
@@ -111,18 +112,18 @@ static inline struct value tree_of(struct fixture *f, const struct reply *r)
     return v;
 }
 
-#define ck_code(r, want)                                                                                               \
-    do {                                                                                                               \
-        if ((r).code != (want))                                                                                        \
-            ck_abort_msg("code %d, not %d: %.*s", (r).code, (want), TEXT_ARG((r).body));                               \
+#define ck_code(r, want)                                                                 \
+    do {                                                                                 \
+        if ((r).code != (want))                                                          \
+            ck_abort_msg("code %d, not %d: %.*s", (r).code, (want), TEXT_ARG((r).body)); \
     } while (0)
-#define ck_has(t, part)                                                                                                \
-    do {                                                                                                               \
-        if (text_find_text((t), text_of(part)) < 0)                                                                    \
-            ck_abort_msg("no %s in %.*s", (part), TEXT_ARG(t));                                                        \
+#define ck_has(t, part)                                         \
+    do {                                                        \
+        if (text_find_text((t), text_of(part)) < 0)             \
+            ck_abort_msg("no %s in %.*s", (part), TEXT_ARG(t)); \
     } while (0)
-#define ck_has_not(t, part)                                                                                            \
-    do {                                                                                                               \
-        if (text_find_text((t), text_of(part)) >= 0)                                                                   \
-            ck_abort_msg("%s in %.*s", (part), TEXT_ARG(t));                                                           \
+#define ck_has_not(t, part)                                  \
+    do {                                                     \
+        if (text_find_text((t), text_of(part)) >= 0)         \
+            ck_abort_msg("%s in %.*s", (part), TEXT_ARG(t)); \
     } while (0)

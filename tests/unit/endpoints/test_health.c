@@ -23,17 +23,21 @@ START_TEST(pages)
         const char *body;
     } rows[] = {
         {false, "/healthz", 200, "ok"},
-        {false, "/livez?verbose", 200, "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]poststarthook/rbac/bootstrap-roles ok\nlivez check passed\n"},
+        {false, "/livez?verbose", 200,
+         "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]poststarthook/rbac/bootstrap-roles ok\nlivez check passed\n"},
         {false, "/readyz?verbose=false&exclude=etcd", 200,
-         "[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]shutdown ok\nreadyz check passed\n"},
+         "[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness "
+         "ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]shutdown ok\nreadyz check passed\n"},
         {false, "/readyz/shutdown", 200, "ok"},
         {false, "/livez/shutdown", 404, "404 page not found\n"},
         {false, "/livez/poststarthook/rbac/bootstrap-roles", 200, "ok"},
         {false, "/livez/poststarthook/rbac", 404, "404 page not found\n"},
         {true, "/livez", 500,
-         "[+]ping ok\n[+]log ok\n[+]etcd ok\n[-]poststarthook/rbac/bootstrap-roles failed: reason withheld\nlivez check failed\n"},
+         "[+]ping ok\n[+]log ok\n[+]etcd ok\n[-]poststarthook/rbac/bootstrap-roles failed: reason "
+         "withheld\nlivez check failed\n"},
         {true, "/livez?exclude=poststarthook/rbac/bootstrap-roles", 200, "ok"},
-        {true, "/livez/poststarthook/rbac/bootstrap-roles", 500, "internal server error: the hook is broken\n"},
+        {true, "/livez/poststarthook/rbac/bootstrap-roles", 500,
+         "internal server error: the hook is broken\n"},
     };
     struct fixture f;
 

@@ -25,14 +25,16 @@ static struct text inflated(struct fixture *f, struct text in)
 
 static void fill(struct fixture *f, const char *namespace, int n)
 {
-    ck_code(post(f, "/api/v1/namespaces", arena_printf(f->a, "{\"metadata\":{\"name\":\"%s\"}}", namespace)), 201);
+    ck_code(post(f, "/api/v1/namespaces", arena_printf(f->a, "{\"metadata\":{\"name\":\"%s\"}}", namespace)),
+            201);
     for (int i = 0; i < n; i++) {
         struct buffer b = BUFFER_IN(f->a);
         buffer_addf(&b, "{\"metadata\":{\"name\":\"c%03d\"},\"data\":{\"k\":\"", i);
         for (int k = 0; k < 100; k++)
             buffer_addf(&b, "%d words of no great value, ", i * k);
         buffer_add_str(&b, "\"}}");
-        ck_code(post(f, arena_printf(f->a, "/api/v1/namespaces/%s/configmaps", namespace), buffer_str(&b)), 201);
+        ck_code(post(f, arena_printf(f->a, "/api/v1/namespaces/%s/configmaps", namespace), buffer_str(&b)),
+                201);
     }
 }
 
@@ -81,8 +83,10 @@ START_TEST(other_lists)
     r = call(&f, "GET", "/api/v1/configmaps?limit=2", "Accept-Encoding: gzip\r\n", NULL);
     ck_assert(!reply_header(&r, "Content-Encoding").p);
 
-    struct reply plain = call(&f, "GET", "/api/v1/configmaps", "Accept: application/vnd.kubernetes.protobuf\r\n", NULL);
-    r = call(&f, "GET", "/api/v1/configmaps", "Accept: application/vnd.kubernetes.protobuf\r\nAccept-Encoding: gzip\r\n", NULL);
+    struct reply plain =
+        call(&f, "GET", "/api/v1/configmaps", "Accept: application/vnd.kubernetes.protobuf\r\n", NULL);
+    r = call(&f, "GET", "/api/v1/configmaps",
+             "Accept: application/vnd.kubernetes.protobuf\r\nAccept-Encoding: gzip\r\n", NULL);
     ck_assert(text_is(reply_header(&r, "Content-Encoding"), "gzip"));
     ck_assert(text_eq(inflated(&f, r.body), plain.body));
     fixture_stop(&f);

@@ -17,12 +17,14 @@ START_TEST(create_get_update_delete)
 
     fixture_start(&f);
     make_namespace(&f);
-    r = post(&f, CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"data\":{\"k\":\"v\"}}");
+    r = post(&f, CONFIG_MAPS,
+             "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"data\":{\"k\":\"v\"}}");
     ck_code(r, 201);
     ck_assert(text_is(reply_header(&r, "Content-Type"), "application/json"));
     ck_assert(text_is(reply_header(&r, "Cache-Control"), "no-cache, private"));
     ck_assert_uint_eq(reply_header(&r, "Audit-Id").n, 36);
-    ck_has(r.body, "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":\"demo\",\"uid\":\"");
+    ck_has(r.body, "{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"a\",\"namespace\":"
+                   "\"demo\",\"uid\":\"");
     ck_assert(text_ends(r.body, TEXT("\"data\":{\"k\":\"v\"}}\n")));
 
     struct reply got = get(&f, CONFIG_MAPS "/a");
@@ -36,11 +38,14 @@ START_TEST(create_get_update_delete)
     ck_has(r.body, "\"data\":{\"k\":\"w\"}");
     ck_has_not(r.body, "labels");
     ck_code(call(&f, "PUT", CONFIG_MAPS "/a", JSON, "{\"metadata\":{\"name\":\"b\"}}"), 400);
-    ck_code(call(&f, "PUT", CONFIG_MAPS "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}"), 409);
+    ck_code(
+        call(&f, "PUT", CONFIG_MAPS "/a", JSON, "{\"metadata\":{\"name\":\"a\",\"resourceVersion\":\"1\"}}"),
+        409);
 
     r = call(&f, "DELETE", CONFIG_MAPS "/a", "", NULL);
     ck_code(r, 200);
-    ck_has(r.body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"details\":{\"name\":\"a\",\"kind\":\"configmaps\",\"uid\":\"");
+    ck_has(r.body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\","
+                   "\"details\":{\"name\":\"a\",\"kind\":\"configmaps\",\"uid\":\"");
     ck_code(call(&f, "DELETE", CONFIG_MAPS "/a", "", NULL), 404);
     fixture_stop(&f);
 }
@@ -54,7 +59,8 @@ START_TEST(patches)
     fixture_start(&f);
     make_namespace(&f);
     ck_code(post(&f, CONFIG_MAPS, "{\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"v\"}}"), 201);
-    r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"data\":{\"m\":\"1\"}}");
+    r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n",
+             "{\"data\":{\"m\":\"1\"}}");
     ck_code(r, 200);
     ck_has(r.body, "\"data\":{\"k\":\"v\",\"m\":\"1\"}");
     r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/json-patch+json\r\n",
@@ -65,11 +71,15 @@ START_TEST(patches)
              "{\"metadata\":{\"labels\":{\"s\":\"t\"}}}");
     ck_code(r, 200);
     ck_has(r.body, "\"labels\":{\"s\":\"t\"}");
-    r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"kind\":null}");
+    r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n",
+             "{\"kind\":null}");
     ck_code(r, 200);
-    ck_code(call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"kind\":\"Secret\"}"), 422);
+    ck_code(call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n",
+                 "{\"kind\":\"Secret\"}"),
+            422);
     ck_code(call(&f, "PATCH", CONFIG_MAPS "/a", JSON, "{}"), 415);
-    ck_code(call(&f, "PATCH", CONFIG_MAPS "/none", "Content-Type: application/merge-patch+json\r\n", "{}"), 404);
+    ck_code(call(&f, "PATCH", CONFIG_MAPS "/none", "Content-Type: application/merge-patch+json\r\n", "{}"),
+            404);
     r = call(&f, "PATCH", CONFIG_MAPS "/a", "Content-Type: application/merge-patch+json\r\n", "{\"data\":5}");
     ck_code(r, 422);
     ck_has(r.body, "\"field\":\"patch\"");
@@ -88,8 +98,10 @@ START_TEST(lists)
     ck_code(r, 200);
     ck_has(r.body, "\"items\":[]}");
     for (int i = 0; i < 5; i++)
-        ck_code(post(&f, CONFIG_MAPS, arena_printf(f.a, "{\"metadata\":{\"name\":\"c%d\",\"labels\":{\"even\":\"%s\"}}}", i,
-                                                   i % 2 ? "no" : "yes")), 201);
+        ck_code(post(&f, CONFIG_MAPS,
+                     arena_printf(f.a, "{\"metadata\":{\"name\":\"c%d\",\"labels\":{\"even\":\"%s\"}}}", i,
+                                  i % 2 ? "no" : "yes")),
+                201);
     r = get(&f, CONFIG_MAPS);
     ck_code(r, 200);
     ck_has(r.body, "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"");
@@ -151,18 +163,27 @@ START_TEST(forms)
     const struct schema_kind *list = schema_kind_of(TEXT("v1"), TEXT("ConfigMapList"));
     must(schema_protobuf_decode(f.a, list->schema, message, &v, &st));
     ck_assert_uint_eq(value_get(&v, TEXT("items"))->n, 1);
-    ck_assert(text_is(value_get_text(value_get(&value_get(&v, TEXT("items"))->items[0], TEXT("metadata")), TEXT("name")), "a"));
+    ck_assert(text_is(
+        value_get_text(value_get(&value_get(&v, TEXT("items"))->items[0], TEXT("metadata")), TEXT("name")),
+        "a"));
 
-    r = call(&f, "GET", CONFIG_MAPS, "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL);
+    r = call(&f, "GET", CONFIG_MAPS,
+             "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL);
     ck_code(r, 200);
     ck_has(r.body, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\"");
-    ck_has(r.body, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"a\"");
+    ck_has(
+        r.body,
+        "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"a\"");
     ck_has_not(r.body, "\"data\"");
-    r = call(&f, "GET", CONFIG_MAPS "/a", "Accept: application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1\r\n", NULL);
+    r = call(&f, "GET", CONFIG_MAPS "/a",
+             "Accept: application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1\r\n",
+             NULL);
     ck_code(r, 200);
     ck_assert_int_eq(protobuf_open(r.body, &version, &kind, &message, &st), 0);
     ck_assert(text_is(kind, "PartialObjectMetadata"));
-    ck_code(call(&f, "GET", CONFIG_MAPS "/a", "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL), 406);
+    ck_code(call(&f, "GET", CONFIG_MAPS "/a",
+                 "Accept: application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1\r\n", NULL),
+            406);
     ck_code(call(&f, "GET", CONFIG_MAPS, "Accept: text/html\r\n", NULL), 406);
     fixture_stop(&f);
 }
@@ -176,8 +197,10 @@ START_TEST(other_versions)
     fixture_start(&f);
     make_namespace(&f);
     r = post(&f, "/apis/autoscaling/v2/namespaces/demo/horizontalpodautoscalers",
-             "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\",\"apiVersion\":\"apps/v1\"},\"maxReplicas\":3,"
-             "\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\",\"averageUtilization\":50}}}]}}");
+             "{\"metadata\":{\"name\":\"h\"},\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":"
+             "\"d\",\"apiVersion\":\"apps/v1\"},\"maxReplicas\":3,"
+             "\"metrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":"
+             "\"Utilization\",\"averageUtilization\":50}}}]}}");
     ck_code(r, 201);
     r = get(&f, "/apis/autoscaling/v1/namespaces/demo/horizontalpodautoscalers/h");
     ck_code(r, 200);
@@ -186,7 +209,8 @@ START_TEST(other_versions)
     r = get(&f, "/apis/autoscaling/v1/namespaces/demo/horizontalpodautoscalers");
     ck_has(r.body, "\"items\":[{\"metadata\":{\"name\":\"h\"");
     r = call(&f, "PATCH", "/apis/autoscaling/v1/namespaces/demo/horizontalpodautoscalers/h",
-             "Content-Type: application/merge-patch+json\r\n", "{\"spec\":{\"targetCPUUtilizationPercentage\":60}}");
+             "Content-Type: application/merge-patch+json\r\n",
+             "{\"spec\":{\"targetCPUUtilizationPercentage\":60}}");
     ck_code(r, 200);
     ck_has(r.body, "\"targetCPUUtilizationPercentage\":60");
     fixture_stop(&f);
@@ -201,31 +225,42 @@ START_TEST(bodies_that_are_refused)
         const char *message;
     } rows[] = {
         {"", JSON, "{\"metadata\": ", 400,
-         "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json parse error: unexpected end of JSON input ({\\\"metadata\\\": )"},
+         "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; json "
+         "parse error: unexpected end of JSON input ({\\\"metadata\\\": )"},
         {"", JSON, "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"x\"}}", 400,
-         "Secret in version \\\"v1\\\" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion"},
-        {"", JSON, "{\"apiVersion\":\"v9\",\"kind\":\"Nope\"}", 400, "no kind \\\"Nope\\\" is registered for version \\\"v9\\\""},
+         "Secret in version \\\"v1\\\" cannot be handled as a ConfigMap: converting (v1.Secret) to "
+         "(core.ConfigMap): unknown conversion"},
+        {"", JSON, "{\"apiVersion\":\"v9\",\"kind\":\"Nope\"}", 400,
+         "no kind \\\"Nope\\\" is registered for version \\\"v9\\\""},
         {"", JSON, "{\"metadata\":{\"name\":\"x\"},\"data\":\"text\"}", 400,
-         "ConfigMap in version \\\"v1\\\" cannot be handled as a ConfigMap: json: cannot unmarshal string into Go struct field ConfigMap.data of type map[string]string"},
+         "ConfigMap in version \\\"v1\\\" cannot be handled as a ConfigMap: json: cannot unmarshal string "
+         "into Go struct field ConfigMap.data of type map[string]string"},
         {"?fieldValidation=Strict", JSON, "{\"metadata\":{\"name\":\"x\"},\"dota\":{}}", 400,
          "strict decoding error: unknown field \\\"dota\\\""},
-        {"?fieldValidation=Maybe", JSON, "{}", 422, "supported values: \\\"\\\", \\\"Ignore\\\", \\\"Strict\\\", \\\"Warn\\\""},
-        {"?dryRun=Some", JSON, "{}", 422, "dryRun: Unsupported value: [\\\"Some\\\"]: supported values: \\\"All\\\""},
+        {"?fieldValidation=Maybe", JSON, "{}", 422,
+         "supported values: \\\"\\\", \\\"Ignore\\\", \\\"Strict\\\", \\\"Warn\\\""},
+        {"?dryRun=Some", JSON, "{}", 422,
+         "dryRun: Unsupported value: [\\\"Some\\\"]: supported values: \\\"All\\\""},
         {"?timeout=x", JSON, "{}", 400, "invalid duration"},
-        {"", "Content-Type: text/plain\r\n", "x", 415, "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"},
+        {"", "Content-Type: text/plain\r\n", "x", 415,
+         "the body of the request was in an unknown format - accepted media types include: application/json, "
+         "application/yaml, application/vnd.kubernetes.protobuf"},
         {"", JSON, "{\"metadata\":{\"name\":\"x\",\"namespace\":\"other\"}}", 400,
          "the namespace of the provided object does not match the namespace sent on the request"},
         {"", JSON, "null", 422, "metadata.name"},
-        {"", "Content-Type: application/vnd.kubernetes.protobuf\r\n", "{}", 400, "the object provided is unrecognized"},
+        {"", "Content-Type: application/vnd.kubernetes.protobuf\r\n", "{}", 400,
+         "the object provided is unrecognized"},
         {"", "Content-Type: application/yaml\r\n", "hello", 400, "the object provided is unrecognized"},
-        {"", "Content-Type: application/yaml\r\nAccept: application/json\r\n", "metadata:\n\tname: a\n", 400, "error converting YAML to JSON"},
+        {"", "Content-Type: application/yaml\r\nAccept: application/json\r\n", "metadata:\n\tname: a\n", 400,
+         "error converting YAML to JSON"},
     };
     struct fixture f;
 
     fixture_start(&f);
     make_namespace(&f);
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-        struct reply r = call(&f, "POST", arena_printf(f.a, CONFIG_MAPS "%s", rows[i].query), rows[i].headers, rows[i].body);
+        struct reply r = call(&f, "POST", arena_printf(f.a, CONFIG_MAPS "%s", rows[i].query), rows[i].headers,
+                              rows[i].body);
         ck_code(r, rows[i].code);
         ck_has(r.body, rows[i].message);
     }
@@ -233,7 +268,8 @@ START_TEST(bodies_that_are_refused)
     ck_code(r, 201);
     ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"unknown field \\\"dota\\\"\""));
     ck_code(get(&f, CONFIG_MAPS "/x"), 404);
-    r = post(&f, CONFIG_MAPS "?dryRun=All", "{\"metadata\":{\"name\":\"x\"},\"data\":{\"k\":\"v\"},\"data\":{\"l\":\"w\"}}");
+    r = post(&f, CONFIG_MAPS "?dryRun=All",
+             "{\"metadata\":{\"name\":\"x\"},\"data\":{\"k\":\"v\"},\"data\":{\"l\":\"w\"}}");
     ck_code(r, 201);
     ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"duplicate field \\\"data\\\"\""));
     ck_has(r.body, "\"data\":{\"k\":\"v\",\"l\":\"w\"}");
@@ -241,7 +277,9 @@ START_TEST(bodies_that_are_refused)
     ck_code(r, 422);
     ck_has(r.body, "metadata.namespace");
     r = get(&f, "/api/v1/namespaces/demo/endpoints");
-    ck_assert(text_is(reply_header(&r, "Warning"), "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\""));
+    ck_assert(
+        text_is(reply_header(&r, "Warning"),
+                "299 - \"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\""));
     fixture_stop(&f);
 }
 END_TEST
@@ -266,14 +304,17 @@ START_TEST(paths)
         {"GET", "/api/v1/nothings", 404, "the server could not find the requested resource"},
         {"GET", "/api/v1/pods/x", 404, "the server could not find the requested resource"},
         {"GET", "/api/v1/nodes/x/y/z", 404, "the server could not find the requested resource"},
-        {"GET", "/api/v1/namespaces/demo/pods/x/nothing", 404, "the server could not find the requested resource"},
-        {"GET", "/api/v1/namespaces/demo/configmaps/a%2Fb", 404, "the server could not find the requested resource"},
+        {"GET", "/api/v1/namespaces/demo/pods/x/nothing", 404,
+         "the server could not find the requested resource"},
+        {"GET", "/api/v1/namespaces/demo/configmaps/a%2Fb", 404,
+         "the server could not find the requested resource"},
         {"GET", "/version/x", 404, "the server could not find the requested resource"},
         {"GET", "/api/v1/namespaces/demo/pods/%2e%2e", 400, "BadRequest"},
         {"GET", "/api/v1/namespaces/demo/configmaps/", 200, "ConfigMapList"},
         {"GET", "/api/v1/namespaces//configmaps", 200, "ConfigMapList"},
         {"PUT", "/api/v1/namespaces", 405, "the server does not allow this method on the requested resource"},
-        {"POST", "/api/v1/configmaps", 405, "the server does not allow this method on the requested resource"},
+        {"POST", "/api/v1/configmaps", 405,
+         "the server does not allow this method on the requested resource"},
         {"OPTIONS", "/api/v1/namespaces/demo/configmaps", 405, "MethodNotAllowed"},
         {"FOO", "/api/v1/namespaces/demo/configmaps/a", 405, "MethodNotAllowed"},
         {"POST", "/api/v1/namespaces/demo/configmaps/a", 405, "MethodNotAllowed"},
@@ -339,36 +380,53 @@ START_TEST(scale_and_binding)
     fixture_start(&f);
     make_namespace(&f);
     ck_code(post(&f, "/apis/apps/v1/namespaces/demo/deployments",
-                 "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{\"tier\":\"front\",\"app\":\"web\"}},"
-                 "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\",\"tier\":\"front\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a\"}]}}}}"), 201);
+                 "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":3,\"selector\":{\"matchLabels\":{"
+                 "\"tier\":\"front\",\"app\":\"web\"}},"
+                 "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\",\"tier\":\"front\"}},\"spec\":{"
+                 "\"containers\":[{\"name\":\"a\",\"image\":\"a\"}]}}}}"),
+            201);
     r = get(&f, "/apis/apps/v1/namespaces/demo/deployments/web/scale");
     ck_code(r, 200);
-    ck_has(r.body, "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/v1\",\"metadata\":{\"name\":\"web\",\"namespace\":\"demo\",\"uid\":\"");
-    ck_has(r.body, "\"spec\":{\"replicas\":3},\"status\":{\"replicas\":0,\"selector\":\"app=web,tier=front\"}}");
-    r = call(&f, "PUT", "/apis/apps/v1/namespaces/demo/deployments/web/scale", JSON, "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":7}}");
+    ck_has(r.body, "{\"kind\":\"Scale\",\"apiVersion\":\"autoscaling/"
+                   "v1\",\"metadata\":{\"name\":\"web\",\"namespace\":\"demo\",\"uid\":\"");
+    ck_has(r.body,
+           "\"spec\":{\"replicas\":3},\"status\":{\"replicas\":0,\"selector\":\"app=web,tier=front\"}}");
+    r = call(&f, "PUT", "/apis/apps/v1/namespaces/demo/deployments/web/scale", JSON,
+             "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":7}}");
     ck_code(r, 200);
     ck_has(r.body, "\"spec\":{\"replicas\":7}");
-    r = call(&f, "PATCH", "/apis/apps/v1/namespaces/demo/deployments/web/scale", "Content-Type: application/merge-patch+json\r\n", "{\"spec\":{\"replicas\":4}}");
+    r = call(&f, "PATCH", "/apis/apps/v1/namespaces/demo/deployments/web/scale",
+             "Content-Type: application/merge-patch+json\r\n", "{\"spec\":{\"replicas\":4}}");
     ck_code(r, 200);
     r = get(&f, "/apis/apps/v1/namespaces/demo/deployments/web");
     ck_has(r.body, "\"replicas\":4");
-    r = call(&f, "PUT", "/apis/apps/v1/namespaces/demo/deployments/web/scale", JSON, "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":-1}}");
+    r = call(&f, "PUT", "/apis/apps/v1/namespaces/demo/deployments/web/scale", JSON,
+             "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":-1}}");
     ck_code(r, 422);
-    ck_has(r.body, "Scale.autoscaling \\\"web\\\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to 0");
+    ck_has(r.body, "Scale.autoscaling \\\"web\\\" is invalid: spec.replicas: Invalid value: -1: must be "
+                   "greater than or equal to 0");
 
-    ck_code(post(&f, "/api/v1/namespaces/demo/pods", "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a\"}]}}"), 201);
-    r = post(&f, "/api/v1/namespaces/demo/pods/p/binding", "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}");
+    ck_code(
+        post(&f, "/api/v1/namespaces/demo/pods",
+             "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"a\"}]}}"),
+        201);
+    r = post(&f, "/api/v1/namespaces/demo/pods/p/binding",
+             "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n1\"}}");
     ck_code(r, 201);
-    ck_assert(text_is(r.body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
+    ck_assert(text_is(
+        r.body,
+        "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\",\"code\":201}\n"));
     r = get(&f, "/api/v1/namespaces/demo/pods/p");
     ck_has(r.body, "\"nodeName\":\"n1\"");
     ck_has(r.body, "{\"type\":\"PodScheduled\",\"status\":\"True\"");
-    r = post(&f, "/api/v1/namespaces/demo/bindings", "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}");
+    r = post(&f, "/api/v1/namespaces/demo/bindings",
+             "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n2\"}}");
     ck_code(r, 409);
-    ck_has(r.body, "Operation cannot be fulfilled on pods/binding \\\"p\\\": pod p is already assigned to node \\\"n1\\\"");
+    ck_has(r.body, "Operation cannot be fulfilled on pods/binding \\\"p\\\": pod p is already assigned to "
+                   "node \\\"n1\\\"");
     fixture_stop(&f);
 }
 END_TEST
 
-UNIT_MAIN("endpoints/rest", create_get_update_delete, patches, lists, forms, other_versions, bodies_that_are_refused, paths,
-          collection, scale_and_binding)
+UNIT_MAIN("endpoints/rest", create_get_update_delete, patches, lists, forms, other_versions,
+          bodies_that_are_refused, paths, collection, scale_and_binding)

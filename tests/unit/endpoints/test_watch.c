@@ -14,7 +14,9 @@ static struct watching open_watch(struct fixture *f, const char *query, const ch
 {
     struct watching w = {.client = client_connect(listener_port(f->listener)), .in = BUFFER_IN(f->a)};
 
-    ck_assert(client_send(&w.client, arena_textf(f->a, "GET " CONFIG_MAPS "?watch=1%s HTTP/1.1\r\nHost: t\r\n%s\r\n", query, headers)));
+    ck_assert(client_send(
+        &w.client,
+        arena_textf(f->a, "GET " CONFIG_MAPS "?watch=1%s HTTP/1.1\r\nHost: t\r\n%s\r\n", query, headers)));
     w.header = client_read_header(&w.client, f->a);
     return w;
 }
@@ -53,12 +55,16 @@ static void start(struct fixture *f)
 
 static void make(struct fixture *f, const char *name, const char *labels)
 {
-    ck_code(post(f, CONFIG_MAPS, arena_printf(f->a, "{\"metadata\":{\"name\":\"%s\",\"labels\":{%s}}}", name, labels)), 201);
+    ck_code(post(f, CONFIG_MAPS,
+                 arena_printf(f->a, "{\"metadata\":{\"name\":\"%s\",\"labels\":{%s}}}", name, labels)),
+            201);
 }
 
 static void merge(struct fixture *f, const char *name, const char *patch)
 {
-    ck_code(call(f, "PATCH", arena_printf(f->a, CONFIG_MAPS "/%s", name), "Content-Type: application/merge-patch+json\r\n", patch), 200);
+    ck_code(call(f, "PATCH", arena_printf(f->a, CONFIG_MAPS "/%s", name),
+                 "Content-Type: application/merge-patch+json\r\n", patch),
+            200);
 }
 
 static void ck_event(struct text line, const char *type, const char *name)
@@ -71,7 +77,8 @@ static void ck_event(struct text line, const char *type, const char *name)
 #define ADDED "{\"type\":\"ADDED\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{"
 #define MODIFIED "{\"type\":\"MODIFIED\",\"object\":{\"kind\":\"ConfigMap\","
 #define DELETED "{\"type\":\"DELETED\",\"object\":{\"kind\":\"ConfigMap\","
-#define BOOKMARK "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{"
+#define BOOKMARK \
+    "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{"
 
 START_TEST(initial_objects_then_changes)
 {
@@ -136,7 +143,8 @@ START_TEST(initial_events_end_with_a_bookmark)
 
     start(&f);
     make(&f, "a", "");
-    struct watching w = open_watch(&f, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", "");
+    struct watching w = open_watch(
+        &f, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true", "");
     ck_event(next_event(&f, &w), ADDED, "\"name\":\"a\"");
     struct text line = next_event(&f, &w);
     ck_event(line, BOOKMARK, "\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}");
@@ -182,8 +190,12 @@ START_TEST(partial_metadata_and_refusals)
 
     start(&f);
     make(&f, "a", "");
-    struct watching w = open_watch(&f, "", "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1\r\n");
-    ck_event(next_event(&f, &w), "{\"type\":\"ADDED\",\"object\":{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",", "\"name\":\"a\"");
+    struct watching w =
+        open_watch(&f, "", "Accept: application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1\r\n");
+    ck_event(next_event(&f, &w),
+             "{\"type\":\"ADDED\",\"object\":{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s."
+             "io/v1\",",
+             "\"name\":\"a\"");
     client_close(&w.client);
     ck_assert_int_eq(refused(&f, "", "Accept: application/yaml\r\n"), 406);
     ck_assert_int_eq(refused(&f, "&resourceVersion=abc", ""), 400);
@@ -200,12 +212,14 @@ START_TEST(protobuf_frames)
     make(&f, "a", "");
     struct watching w = open_watch(&f, "", "Accept: application/vnd.kubernetes.protobuf;stream=watch\r\n");
     body = BUFFER_IN(f.a);
-    ck_assert(text_is(reply_header(&w.header, "Content-Type"), "application/vnd.kubernetes.protobuf;stream=watch"));
+    ck_assert(
+        text_is(reply_header(&w.header, "Content-Type"), "application/vnd.kubernetes.protobuf;stream=watch"));
     ck_assert_int_gt(client_chunk(&w.client, f.a, &body), 4);
     size_t n = (size_t)(unsigned char)body.p[2] << 8 | (unsigned char)body.p[3];
     ck_assert_uint_eq(n + 4, body.n);
     /* type = 1, then object = 2, whose raw = 1 is an envelope */
-    ck_assert(text_starts(text_from(buffer_text(&body), 4), TEXT("\x0a\x05" "ADDED\x12")));
+    ck_assert(text_starts(text_from(buffer_text(&body), 4), TEXT("\x0a\x05"
+                                                                 "ADDED\x12")));
     ck_has(buffer_text(&body), "k8s");
     client_close(&w.client);
     fixture_stop(&f);
@@ -266,7 +280,10 @@ START_TEST(many_initial_objects)
     memset(data, 'x', 60000);
     data[60000] = '\0';
     for (int i = 0; i < 40; i++)
-        ck_code(post(&f, CONFIG_MAPS, arena_printf(f.a, "{\"metadata\":{\"name\":\"c%02d\"},\"data\":{\"k\":\"%s\"}}", i, data)), 201);
+        ck_code(
+            post(&f, CONFIG_MAPS,
+                 arena_printf(f.a, "{\"metadata\":{\"name\":\"c%02d\"},\"data\":{\"k\":\"%s\"}}", i, data)),
+            201);
     struct watching w = open_watch(&f, "", "");
     for (int i = 0; i < 40; i++)
         ck_event(next_event(&f, &w), ADDED, arena_printf(f.a, "\"name\":\"c%02d\"", i));
@@ -279,4 +296,5 @@ END_TEST
 
 UNIT_MAIN("endpoints/watch", initial_objects_then_changes, from_a_revision, selection_comes_and_goes,
           initial_events_end_with_a_bookmark, ends_at_its_timeout, last_bookmark_before_the_timeout,
-          partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain, many_initial_objects)
+          partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain,
+          many_initial_objects)
