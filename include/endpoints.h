@@ -9,7 +9,7 @@
 
 struct endpoints;
 
-/* --- health ------------------------------------------------------------------------------------------------------------- */
+/* --- health --- */
 
 enum health_page { HEALTH_HEALTHZ = 1, HEALTH_LIVEZ = 2, HEALTH_READYZ = 4, HEALTH_ALL = 7 };
 
@@ -23,7 +23,7 @@ struct health_check {
     void *ctx;
 };
 
-/* --- start and stop ---------------------------------------------------------------------------------------------------- */
+/* --- start and stop --- */
 
 struct endpoints_options {
     struct registry *registry; /* this and all below are borrowed until endpoints_stop */
@@ -46,7 +46,7 @@ void endpoints_stop(struct endpoints *e);
 /* Watches that are open. */
 size_t endpoints_n_watches(const struct endpoints *e);
 
-/* --- filters ------------------------------------------------------------------------------------------------------------ */
+/* --- filters --- */
 
 /* First in the chain: r->audit_id (the client's Audit-ID or a new one) and the headers of every answer, Audit-Id and
  * Cache-Control. */
@@ -57,7 +57,7 @@ extern const struct filter filter_endpoints;
 /* For listener_options.write_status: st as the response, as JSON, YAML or protobuf as r accepts. */
 void endpoints_write_status(struct request *r, const struct status *st);
 
-/* --- what is served ----------------------------------------------------------------------------------------------------- */
+/* --- what is served --- */
 
 /* The one place that says which subresources and resources have a handler. Discovery and OpenAPI show what is served.
  * sub NULL: the resource itself. */

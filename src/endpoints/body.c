@@ -21,9 +21,7 @@ static int refuse_media(struct status *st)
                       "include: " SERVED_MEDIA_NAMES);
 }
 
-/* --- notes
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- notes --- */
 
 static void add_notes(struct request *r, const struct text_list *paths, const char *what, bool is_strict,
                       struct buffer *errors)
@@ -140,9 +138,7 @@ static int check_type(struct request *r, const struct schema_kind *kind, struct 
                       TEXT_ARG(kind->api_version));
 }
 
-/* --- the two ways in
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the two ways in --- */
 
 static int read_by_media(struct request *r, enum media_type media, struct text_list *duplicates,
                          struct value *ret, struct status *st)

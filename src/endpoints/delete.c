@@ -6,9 +6,7 @@
 #include "endpoints/list_body.h"
 #include "endpoints/write.h"
 
-/* --- options
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- options --- */
 
 struct delete_call_options {
     struct delete_options del;
@@ -124,9 +122,7 @@ static int read_options(struct request *r, struct delete_call_options *ret, stru
     return read_delete_options(r, ret, st);
 }
 
-/* --- DELETE of one
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- DELETE of one --- */
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
 {

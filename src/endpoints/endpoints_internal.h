@@ -204,9 +204,7 @@ enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest
  * /apis/GROUP. */
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version);
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 #define FRAME_SLOTS 64
 

@@ -83,9 +83,7 @@ static ptrdiff_t read_list(void *ctx, char *dst, size_t max)
     return (ptrdiff_t)done;
 }
 
-/* --- measuring
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- measuring --- */
 
 static size_t items_bytes(struct list_source *s)
 {

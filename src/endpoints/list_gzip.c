@@ -70,9 +70,7 @@ bool list_gzip_wanted(struct request *r, const struct listing *l)
     return bytes >= GZIP_MIN_BYTES;
 }
 
-/* --- leaves
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- leaves --- */
 
 /* The items that lie in the namespace, with commas between them. False: one cannot be read. */
 static bool join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
@@ -147,9 +145,7 @@ static bool leaves_are_made(const struct listing *l)
     return true;
 }
 
-/* --- the stream
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the stream --- */
 
 static void add_piece(struct arena *a, struct gzip_list *g, struct text t)
 {

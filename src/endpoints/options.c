@@ -48,9 +48,7 @@ static int check_timeout(struct request *r, struct status *st)
                       TEXT_ARG(buffer_text(&b)));
 }
 
-/* --- writes
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- writes --- */
 
 static void check_dry_run(struct request *r, struct field_errors *errs, struct write_options *ret)
 {

@@ -59,9 +59,7 @@ int patch_read(struct request *r, struct write_call *w, struct status *st)
     return 0;
 }
 
-/* --- the result
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the result --- */
 
 /* ` "" is invalid: patch: Invalid value: "...": why`. */
 static int refuse_result(struct write_call *w, const struct value *patched, const char *why,
@@ -146,9 +144,7 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     return 0;
 }
 
-/* --- PATCH
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- PATCH --- */
 
 static int patch_object(struct operation *op, const struct object *current, const struct value *current_tree,
                         struct value *ret_new, struct status *st)

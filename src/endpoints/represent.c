@@ -6,9 +6,7 @@
  */
 #include "endpoints/endpoints_internal.h"
 
-/* --- versions
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- versions --- */
 
 /* o as a canonical tree of kind; strings point into o. */
 static int tree_as(struct arena *a, const struct object *o, const struct schema_kind *kind, struct value *ret,
@@ -184,9 +182,7 @@ static struct blob *make_partial_protobuf(struct object *o, const void *of, uint
     return blob_new(buffer_text(&b));
 }
 
-/* --- JSON
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- JSON --- */
 
 /* What an item of a typed list does not repeat. */
 static bool skips_type(struct text json, const struct schema_kind *kind, size_t *ret_n)
@@ -270,9 +266,7 @@ static void partial_list_head(const struct representation *rep, const struct lis
     write_list_meta(b, meta);
 }
 
-/* --- protobuf
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- protobuf --- */
 
 /* The message inside an object's envelope. */
 static struct text message_of(struct text envelope)

@@ -49,9 +49,7 @@ enum flow respond_json(struct request *r, int code, const struct accepted *accep
     return FLOW_DONE;
 }
 
-/* --- statuses
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- statuses --- */
 
 static const struct schema_kind *status_kind(void)
 {
@@ -174,9 +172,7 @@ bool router_accepts(struct request *r)
     return false;
 }
 
-/* --- trees
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- trees --- */
 
 enum flow respond_tree(struct request *r, int code, const struct schema_kind *kind, const struct value *tree)
 {

@@ -94,9 +94,7 @@ static call_step sub_step(const struct resource_sub *sub, struct text method)
     return NULL;
 }
 
-/* --- resource paths
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- resource paths --- */
 
 static bool group_is_known(const struct endpoints *e, struct text group)
 {
@@ -226,9 +224,7 @@ static enum flow serve_resource(struct request *r, struct endpoints *e)
     return start_call(r, e, res, sub, step);
 }
 
-/* --- everything
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- everything --- */
 
 /* The segments of a path that names at most a group and a version. False: it names more, or lies elsewhere.
  */

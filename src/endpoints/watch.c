@@ -73,9 +73,7 @@ void watch_request_ended(struct watch *w)
     watch_unref(w);
 }
 
-/* --- frames
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- frames --- */
 
 static void add_length_be(struct buffer *b, size_t n)
 {
@@ -190,9 +188,7 @@ void frames_clear(struct endpoints *e)
         frame_clear(&e->frames[i]);
 }
 
-/* --- pushing
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- pushing --- */
 
 static bool push_object_locked(struct watch *w, enum event_type type, struct object *o)
 {
@@ -254,9 +250,7 @@ static void push_error(struct watch *w, struct status *st)
     stream_finish(w->stream);
 }
 
-/* --- the cache calls
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- the cache calls --- */
 
 static void watch_event(void *ctx, enum event_type type, struct object *o, const struct event *e)
 {
@@ -297,9 +291,7 @@ static const struct watcher_ops watcher_ops = {
     .ended = watch_ended,
 };
 
-/* --- starting
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- starting --- */
 
 /* Events after the revision, from now on. -1: st. */
 static int go_live(struct watch *w, uint64_t revision, struct status *st)
@@ -386,9 +378,7 @@ static void watch_closed(void *ctx)
 
 static const struct stream_ops stream_ops = {.closed = watch_closed, .drained = watch_drained};
 
-/* --- time
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- time --- */
 
 static void arm_timer(struct watch *w)
 {
@@ -432,9 +422,7 @@ static int64_t random_timeout_ms(const struct endpoints *e)
     return least + (int64_t)((double)least * (random / 4294967296.0));
 }
 
-/* --- the verb
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- the verb --- */
 
 static struct watch *watch_new(struct call *c, const struct list_options *o)
 {

@@ -130,9 +130,7 @@ static int read_object(struct request *r, struct call *c, const struct write_opt
     return 0;
 }
 
-/* --- POST
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- POST --- */
 
 enum flow call_create(struct request *r, struct call *c)
 {
@@ -150,9 +148,7 @@ enum flow call_create(struct request *r, struct call *c)
     return write_submit(w);
 }
 
-/* --- PUT
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- PUT --- */
 
 /* The registry changes what it gets, and may come again. */
 static int give_copy(struct operation *op, const struct object *current, const struct value *current_tree,
