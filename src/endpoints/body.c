@@ -47,8 +47,7 @@ int decode_notes_apply(struct request *r, const struct write_options *opt, const
     return ret_errors->n ? -1 : 0;
 }
 
-/* --- the type in the data
- * --------------------------------------------------------------------------------------------------- */
+/* --- the type in the data --- */
 
 /* The first bytes of a body that makes no sense: JSON as it is, all else in hexadecimal. */
 static void add_summary(struct buffer *b, struct text body)

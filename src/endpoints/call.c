@@ -35,8 +35,7 @@ enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision
     return FLOW_PARK;
 }
 
-/* --- objects as answers
- * ----------------------------------------------------------------------------------------------------- */
+/* --- objects as answers --- */
 
 #define CHEAP_BYTES 65536
 

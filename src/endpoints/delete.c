@@ -155,8 +155,7 @@ enum flow call_delete(struct request *r, struct call *c)
     return write_submit(w);
 }
 
-/* --- DELETE of a collection
- * --------------------------------------------------------------------------------------------------- */
+/* --- DELETE of a collection --- */
 
 #define AT_ONCE 32
 

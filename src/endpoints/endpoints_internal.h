@@ -17,8 +17,7 @@ struct watch;
 
 typedef enum flow (*call_step)(struct request *r, struct call *c);
 
-/* --- representations (represent.c; table.c brings its own)
- * --------------------------------------------------------------- */
+/* --- representations (represent.c; table.c brings its own) --- */
 
 struct representation;
 
@@ -64,6 +63,10 @@ int representation_choose(struct request *r, const struct resource *res, bool is
 struct text object_json_as(struct object *o, const struct schema_kind *kind);
 /* k8s\0 and the message. */
 struct text object_protobuf_as(struct object *o, const struct schema_kind *kind);
+/* PartialObjectMetadata of the version that rep asks for. */
+struct text object_partial_as(struct object *o, const struct representation *rep);
+/* "metadata":{...} of a list or a table. */
+void list_meta_write(struct buffer *b, const struct list_meta *meta);
 /* The text of the top-level member "metadata" in an object's JSON. */
 struct text json_metadata_of(struct text object_json);
 extern const struct representation_form form_json, form_protobuf, form_partial, form_partial_protobuf;
@@ -74,8 +77,7 @@ extern const struct representation_form form_json, form_protobuf, form_partial, 
 
 bool wants_pretty(const struct request *r, const struct accepted *accepted);
 
-/* --- a request for a resource
- * ------------------------------------------------------------------------------------------ */
+/* --- a request for a resource --- */
 
 struct call {
     struct endpoints *e;
@@ -160,8 +162,7 @@ bool router_accepts(struct request *r);
 /* The body of a list over the snapshot of l, which it takes over; l lies in the arena (list_body.c). */
 enum flow respond_list(struct request *r, struct call *c, struct listing *l);
 
-/* --- bodies of requests (body.c)
- * ----------------------------------------------------------------------------------------- */
+/* --- bodies of requests (body.c) --- */
 
 /* Reads r's body as an object of kind, with upstream's checks and wording: the canonical tree, not defaulted,
  * api version and kind set. Other kinds and versions are refused; notes go to Warning headers or, when
@@ -176,8 +177,7 @@ int body_check_size(struct request *r, struct status *st);
 int decode_notes_apply(struct request *r, const struct write_options *opt, const struct decode_notes *notes,
                        struct buffer *ret_errors);
 
-/* --- other paths (routes.c)
- * ---------------------------------------------------------------------------------------------- */
+/* --- other paths (routes.c) --- */
 
 enum route_match {
     ROUTE_EXACT, /* the path alone */

@@ -9,8 +9,7 @@
 #define SMALL_BYTES 65536  /* up to here the body is built at once */
 #define WORKER_OBJECTS 256 /* lists that have to be made, not copied, go to a worker from here on */
 
-/* --- writing items
- * -------------------------------------------------------------------------------------------------------- */
+/* --- writing items --- */
 
 /* A varint behind the tag of a list message's items. */
 static size_t item_tag(char dst[12], size_t n)
@@ -109,8 +108,7 @@ static enum flow respond_built(struct request *r, struct call *c, struct list_so
     return respond_json(r, 200, &c->rep.accepted, c->rep.is_pretty, &b);
 }
 
-/* --- a page of objects
- * ------------------------------------------------------------------------------------------------------- */
+/* --- a page of objects --- */
 
 static bool is_native_json(const struct call *c)
 {

@@ -27,8 +27,7 @@ struct gzip_list {
     uint64_t bytes;
 };
 
-/* --- what is wanted
- * -------------------------------------------------------------------------------------------------------- */
+/* --- what is wanted --- */
 
 static bool in_namespace(const struct object *o, struct text namespace)
 {

@@ -8,8 +8,7 @@
 
 #define FIELD_MANAGER_MAX 128
 
-/* --- reading values
- * ------------------------------------------------------------------------------------------------------- */
+/* --- reading values --- */
 
 static int read_int(struct request *r, const char *key, int64_t *ret, struct status *st)
 {
@@ -118,8 +117,7 @@ int write_options_read(struct request *r, const char *options_kind, bool has_fie
     return 0;
 }
 
-/* --- lists and watches
- * ------------------------------------------------------------------------------------------------------- */
+/* --- lists and watches --- */
 
 #define MATCH "resourceVersionMatch"
 

@@ -5,8 +5,7 @@
  * pkg/endpoints/handlers/patch.go. */
 #include "endpoints/write.h"
 
-/* --- the languages
- * ------------------------------------------------------------------------------------------------------- */
+/* --- the languages --- */
 
 static int apply_json(struct arena *a, const struct schema *schema, const struct value *doc,
                       const struct value *patch, struct value *ret, struct status *st)

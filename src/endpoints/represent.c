@@ -4,7 +4,7 @@
  * and is shared. Items of a list of a built-in kind carry neither kind nor apiVersion, as upstream's typed
  * lists have it. Source: kubernetes/apiserver pkg/endpoints/handlers/response.go, negotiation/negotiate.go.
  */
-#include "endpoints/endpoints_internal.h"
+#include "endpoints/table.h"
 
 /* --- versions --- */
 
@@ -76,8 +76,7 @@ struct text object_protobuf_as(struct object *o, const struct schema_kind *kind)
     return b ? blob_text(b) : TEXT_NONE;
 }
 
-/* --- metadata only
- * -------------------------------------------------------------------------------------------------------- */
+/* --- metadata only --- */
 
 /* The end of the JSON value that begins at p. The text is valid JSON. */
 static size_t skip_value(struct text t, size_t at)
@@ -152,11 +151,16 @@ static const struct schema_kind *partial_kind(const struct representation *rep)
                           TEXT("PartialObjectMetadata"));
 }
 
-static struct text partial_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+struct text object_partial_as(struct object *o, const struct representation *rep)
 {
     struct blob *b = object_form_get(o, FORM_PARTIAL, partial_version(rep), 0, make_partial, NULL);
 
     return b ? blob_text(b) : TEXT_NONE;
+}
+
+static struct text partial_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+{
+    return object_partial_as(o, rep);
 }
 
 static struct text partial_single(struct representation *rep, struct object *o, struct buffer *scratch)
@@ -218,7 +222,7 @@ static struct text json_single(struct representation *rep, struct object *o, str
     return object_json_as(o, rep->kind);
 }
 
-static void write_list_meta(struct buffer *b, const struct list_meta *meta)
+void list_meta_write(struct buffer *b, const struct list_meta *meta)
 {
     const char *comma = "";
 
@@ -238,7 +242,13 @@ static void write_list_meta(struct buffer *b, const struct list_meta *meta)
         buffer_addf(b, "%s\"remainingItemCount\":", comma);
         buffer_add_i64(b, meta->remaining);
     }
-    buffer_add_str(b, "},\"items\":[");
+    buffer_add_char(b, '}');
+}
+
+static void write_list_meta(struct buffer *b, const struct list_meta *meta)
+{
+    list_meta_write(b, meta);
+    buffer_add_str(b, ",\"items\":[");
 }
 
 static void json_list_head(const struct representation *rep, const struct list_meta *meta, struct buffer *b)
@@ -362,8 +372,7 @@ static void partial_protobuf_list(const struct representation *rep, const struct
                         head, tail);
 }
 
-/* --- the forms, and which one
- * ----------------------------------------------------------------------------------------------- */
+/* --- the forms, and which one --- */
 
 const struct representation_form form_json = {
     .name = "json",
@@ -403,7 +412,7 @@ const struct representation_form form_partial_protobuf = {
 /* What is served for each wish; a missing form is a 406. */
 static const struct representation_form *const forms[][2] = {
     [AS_OBJECT] = {&form_json, &form_protobuf},
-    [AS_TABLE] = {NULL, NULL},
+    [AS_TABLE] = {&form_table, NULL},
     [AS_PARTIAL] = {&form_partial, &form_partial_protobuf},
     [AS_PARTIAL_LIST] = {&form_partial, &form_partial_protobuf},
 };
@@ -435,6 +444,8 @@ int representation_choose(struct request *r, const struct resource *res, bool is
             st, STATUS_NOT_ACCEPTABLE,
             "you requested PartialObjectMetadataList, but the requested object is not a list (*%.*s.%.*s)",
             TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
+    if (rep.accepted.as == AS_TABLE && table_options_read(r, &rep, st) < 0)
+        return -1;
     rep.is_pretty = wants_pretty(r, &rep.accepted);
     *ret = rep;
     return 0;

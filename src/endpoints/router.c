@@ -5,8 +5,7 @@
  * routes. */
 #include "endpoints/endpoints_internal.h"
 
-/* --- the table of verbs
- * --------------------------------------------------------------------------------------------------- */
+/* --- the table of verbs --- */
 
 enum place { ON_COLLECTION, ON_ALL_NAMESPACES, ON_ITEM };
 

@@ -9,8 +9,7 @@ static const struct schema_kind *scale_kind(void)
     return schema_kind_of(TEXT("autoscaling/v1"), TEXT("Scale"));
 }
 
-/* --- an object as a Scale
- * -------------------------------------------------------------------------------------------------- */
+/* --- an object as a Scale --- */
 
 static int compare_requirements(const void *a, const void *b)
 {
@@ -140,8 +139,7 @@ enum flow call_scale_get(struct request *r, struct call *c)
     return find_scale(r, c);
 }
 
-/* --- a Scale into an object
- * --------------------------------------------------------------------------------------------------- */
+/* --- a Scale into an object --- */
 
 static int check_scale(struct arena *a, const struct value *scale, struct status *st)
 {

@@ -2,8 +2,7 @@
 /* Watches. A watcher is a parked connection with a stream, a place in the cache's list of watchers, and a
  * timer; no thread.
  *
- *   initial --all objects of the snapshot were pushed--> live --timeout, shutdown, error--> stream finished
- * --> closed
+ *   initial --all of the snapshot was pushed--> live --timeout, shutdown, error--> finishing --> closed
  *
  * The objects that a watch begins with are pushed as the connection takes them (the stream's drained),
  * however many there are; the cache's events follow from the snapshot's revision on. A live watcher that does

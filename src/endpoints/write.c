@@ -7,8 +7,7 @@
 
 #define LARGE_BODY 65536 /* is read on a worker: an event loop has others to serve */
 
-/* --- what all writes share
- * ------------------------------------------------------------------------------------------------- */
+/* --- what all writes share --- */
 
 bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
                    enum flow *ret_flow)
@@ -89,8 +88,7 @@ enum flow write_submit(struct write_call *w)
     return FLOW_PARK;
 }
 
-/* --- the object against the path
- * ------------------------------------------------------------------------------------------- */
+/* --- the object against the path --- */
 
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st)
 {
