@@ -6,8 +6,7 @@
  * list alone. */
 #include "endpoints/list_body.h"
 
-#define GZIP_MIN_BYTES (128 * 1024) /* as upstream: defaultGzipThresholdBytes in responsewriters/writers.go \
-                                     */
+#define GZIP_MIN_BYTES (128 * 1024) /* upstream's defaultGzipThresholdBytes */
 #define GZIP_LEVEL 1
 
 /* What hangs on a leaf: one allocation, freed with the leaf. */
