@@ -89,7 +89,7 @@ struct select_decl {
 };
 
 struct column_decl {
-    const char *name, *type, *format, *path;
+    const char *name, *type, *format, *path, *description;
     int priority;
 };
 

@@ -480,7 +480,9 @@ static void emit_resource_parts(const struct resource_decl *r, size_t i)
             text(c->type);
             fputc(',', out);
             text(c->format);
-            fprintf(out, ",{0},");
+            fputc(',', out);
+            text(c->description);
+            fputc(',', out);
             text(c->path);
             fprintf(out, ",%d},", c->priority);
         }

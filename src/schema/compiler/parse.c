@@ -440,8 +440,10 @@ static void column_line(struct parser *p)
         c->format = "";
     c->priority = need_number(p, need_word(p, "the column's priority"), 100);
     c->path = unquoted(p, need_word(p, "the column's path"));
+    char *description = word(p);
+    c->description = description ? unquoted(p, description) : "";
     if (word(p))
-        fail(p->at, "a column ends with its path");
+        fail(p->at, "a column ends with its description");
 }
 
 static void resource_part(struct parser *p, const char *first)
