@@ -91,7 +91,7 @@ void stream_detach(struct stream *s); /* once; runs closed */
 
 /* --- connection.c: every open connection, and one thread that watches them --- */
 struct connections;
-#define INPUT_BYTES 1024
+#define INPUT_BYTES 512 /* a usual GET in one read; held by every connection */
 struct connection {
     struct list link;         /* mu of connections */
     struct connections *home;

@@ -5,11 +5,16 @@
  * it: exactly one resume per suspend, and no wake-up lost between the look at the ring and the suspend.
  *
  * A client that does not read leaves the connection blocked in a write, where libmicrohttpd does not ask for more; so
- * cutting off also shuts the socket down, which wakes it. */
+ * cutting off also shuts the socket down, which wakes it.
+ *
+ * Watchers are many and mostly idle, and libmicrohttpd's buffer is a whole header's size for each: before a stream falls
+ * asleep, the pages of that buffer that a burst has used go back to the kernel. */
 #include "http/stream.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base.h"
 #include "http/http_internal.h"
@@ -29,6 +34,7 @@ struct stream {
     size_t max_queued_bytes;
     struct entry current; /* the reader's: what is left of the entry taken off last */
     bool is_detached;     /* the connection's side */
+    size_t touched_bytes; /* the reader's: of the buffer, since it was given back last */
 
     pthread_mutex_t mu; /* a leaf: nothing is called with it held but libmicrohttpd's suspend */
     enum state state;
@@ -48,6 +54,7 @@ struct stream *stream_new(const struct stream_ops *ops, void *ctx, size_t max_qu
     s->ctx = ctx;
     s->max_queued_bytes = max_queued_bytes;
     s->fd = -1;
+    s->touched_bytes = SIZE_MAX; /* libmicrohttpd has cleared it all */
     pthread_mutex_init(&s->mu, NULL);
     return s;
 }
@@ -234,6 +241,21 @@ static bool sleep_if_idle(struct stream *s)
     return is_idle;
 }
 
+/* The buffer's bytes are dead: libmicrohttpd asks only when all was sent. Whole pages of anonymous memory inside it read
+ * as zeroes afterwards. What a usual event needs is kept. */
+static void give_back(struct stream *s, char *dst, size_t max)
+{
+    const size_t usual = 4096;
+    if (s->touched_bytes <= 2 * usual)
+        return;
+    uintptr_t keep = s->touched_bytes == SIZE_MAX ? 0 : usual;
+    s->touched_bytes = 0;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = ((uintptr_t)dst + keep + page - 1) & ~(page - 1), to = ((uintptr_t)dst + max) & ~(page - 1);
+    if (from < to)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
 {
     bool asked = false;
@@ -249,8 +271,11 @@ ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
             if (s->current.bytes.n == 0)
                 entry_release(&s->current);
         }
-        if (done)
+        if (done) {
+            if (done > s->touched_bytes)
+                s->touched_bytes = done;
             return (ptrdiff_t)done;
+        }
         if (state == STREAM_CLOSED)
             return MHD_CONTENT_READER_END_WITH_ERROR;
         if (state == STREAM_FINISHING)
@@ -260,8 +285,10 @@ ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
             s->ops->drained(s->ctx);
             continue;
         }
-        if (sleep_if_idle(s))
+        if (sleep_if_idle(s)) {
+            give_back(s, dst, max);
             return 0;
+        }
     }
 }
 
