@@ -46,7 +46,7 @@ static struct text current_path(const struct walker *w)
         }
         if (i > 0)
             buffer_add_char(&b, '.');
-        b.n += json_unquote(f->key.p, f->key.n, buffer_room(&b, 3 * f->key.n));
+        b.n += json_unquote(f->key.p, f->key.n, buffer_room(&b, 3 * f->key.n + 1));
     }
     return buffer_text(&b);
 }
