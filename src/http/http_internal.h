@@ -107,6 +107,7 @@ struct connection {
     struct tls_context *tls; /* one reference, or NULL */
     void *tls_session;
     bool was_used;     /* a request was answered on it before */
+    bool was_corked;   /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it */
     bool is_new;       /* its first request has not begun */
     unsigned short input_pos, input_end;
     char peer[64];

@@ -24,6 +24,7 @@
 #define BLOCK_BYTES ((size_t)64 << 10) /* of a pulled body: four TLS records */
 #define HTTP_1_0_BLOCK_BYTES 512       /* of an endless one for clients without chunks; allocated for every watcher */
 #define CORK_MAX_BYTES ((size_t)14 << 10) /* with its header still one record */
+#define PACKET_BYTES 1400 /* libmicrohttpd's: what is smaller with its header it sends corked */
 #define GZIP_LEVEL 1 /* as upstream */
 
 /* --- compression --- */
@@ -223,6 +224,8 @@ static void cork(struct exchange *ex)
     if (!ex->connection->tls_session || rsp->body > BODY_BYTES || rsp->bytes.n > CORK_MAX_BYTES ||
         ioctl(ex->connection->fd, SIOCOUTQ, &queued) != 0 || queued != 0)
         return;
+    if (rsp->bytes.n < PACKET_BYTES)
+        ex->connection->was_corked = true;
     gnutls_record_cork(ex->connection->tls_session);
     ex->is_corked = true;
 }
@@ -239,9 +242,10 @@ void exchange_uncork(struct exchange *ex)
     /* The empty queue of cork() had room for this. If not, what is left would wait for ever: end the connection. */
     if (sent < 0)
         shutdown(ex->connection->fd, SHUT_RDWR);
-    /* libmicrohttpd leaves TLS sockets corked and pushes what it believes it has sent by setting TCP_NODELAY (which Linux
-     * does again each time it is set); the record has come after that, so it would lie there for 200 ms. */
-    setsockopt(ex->connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    /* libmicrohttpd pushes what it believes it has sent by setting TCP_NODELAY (which Linux does again each time it is
+     * set); the record has come after that and would lie in a corked socket for 200 ms. */
+    if (ex->connection->was_corked)
+        setsockopt(ex->connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }
 
 enum MHD_Result exchange_respond(struct exchange *ex)
