@@ -199,10 +199,16 @@ enum flow serve_healthz(struct request *r, struct endpoints *e, struct text rest
 enum flow serve_livez(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_readyz(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_api(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_apis(struct request *r, struct endpoints *e, struct text rest);
 
 /* Paths below /api and /apis that name no resource: group empty for the core group, version empty for
  * /apis/GROUP. */
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version);
+/* A quoted ETag of these bytes. */
+struct text etag_of(struct arena *a, struct text bytes);
+/* Has a handler and, by --runtime-config, its version on; types that are not stored (bindings) go by their default. */
+bool type_is_offered(const struct endpoints *e, const struct resource_type *type);
 
 /* --- the whole --- */
 

@@ -32,3 +32,10 @@ bool endpoints_serves(const struct resource_type *type, const struct resource_su
     }
     return true;
 }
+
+bool type_is_offered(const struct endpoints *e, const struct resource_type *type)
+{
+    bool is_on = type->storage_prefix.n ? registry_find(e->opt.registry, type->group, type->version, type->name) != NULL
+                                        : type->is_on_by_default;
+    return is_on && endpoints_serves(type, NULL);
+}
