@@ -199,6 +199,9 @@ enum flow serve_healthz(struct request *r, struct endpoints *e, struct text rest
 enum flow serve_livez(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_readyz(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_root(struct request *r, struct endpoints *e, struct text rest);
+/* The i-th check of the health pages; false behind the last. */
+bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret);
 enum flow serve_api(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_apis(struct request *r, struct endpoints *e, struct text rest);
 

@@ -34,6 +34,14 @@ static struct health_check check_at(struct endpoints *e, size_t i)
     return (struct health_check){own->name, own->pages, own->is_store ? check_store : NULL, e->storage};
 }
 
+bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret)
+{
+    if (i >= n_checks(e))
+        return false;
+    *ret = check_at(e, i);
+    return true;
+}
+
 static bool is_excluded(const struct request *r, const char *name)
 {
     for (size_t i = 0; i < r->n_query; i++)
