@@ -6,7 +6,11 @@
 
 #include "base/json.h"
 
-/* The first document of in; an empty one is null. BAD_REQUEST with the line of the fault otherwise. */
+/* The first document of in; an empty one is null. Members come sorted by key. BAD_REQUEST otherwise, worded as go-yaml
+ * does: "yaml: line 3: ..." (what calls sigs' Unmarshal says "error converting YAML to JSON: " before it; the
+ * apiserver's decoder does not). The depth is limited by opt, that of brackets to 200, too.
+ * opt->duplicates gets one line for each repeated key: `line 4: key "a" already set in map`. The last value counts.
+ * Upstream's strict error joins the lines: "yaml: unmarshal errors:\n  " LINE "\n  " LINE. Strings are always copied. */
 int yaml_read(struct arena *a, struct text in, const struct json_options *opt, struct value *ret, struct status *st);
 /* Block style, map keys sorted, as sigs.k8s.io/yaml writes. */
 void yaml_write(struct buffer *b, const struct value *v);

@@ -60,11 +60,17 @@ static struct yaml_node *new_node(struct composer *c, enum yaml_node_kind kind, 
     return n;
 }
 
+/* libyaml visits every open bracket at each token, so deep ones make reading quadratic. Blocks cost nothing. */
+#define FLOW_DEPTH_MAX 200
+
 static int open_node(struct composer *c, struct yaml_node *n)
 {
-    if (c->open.n >= c->depth_max)
-        return n->line > 1 ? yaml_fail(c->st, "yaml: line %u: exceeded max depth of %u", n->line, c->depth_max)
-                           : yaml_fail(c->st, "yaml: exceeded max depth of %u", c->depth_max);
+    bool is_flow_too_deep = c->parser.flow_level > FLOW_DEPTH_MAX;
+    unsigned depth_max = is_flow_too_deep ? FLOW_DEPTH_MAX : c->depth_max;
+
+    if (is_flow_too_deep || c->open.n >= depth_max)
+        return n->line > 1 ? yaml_fail(c->st, "yaml: line %u: exceeded max depth of %u", n->line, depth_max)
+                           : yaml_fail(c->st, "yaml: exceeded max depth of %u", depth_max);
     vec_push(&c->open, n);
     return 0;
 }

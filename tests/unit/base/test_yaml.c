@@ -177,18 +177,22 @@ static void *read_deep(void *unused)
     struct status st = {0};
     struct value v;
 
-    for (int i = 0; i < 2000; i++)
-        buffer_add_char(&b, '[');
-    for (int i = 0; i < 2000; i++)
-        buffer_add_char(&b, ']');
+    for (int i = 0; i < 9000; i++)
+        buffer_add_str(&b, "- ");
+    buffer_add_char(&b, 'x');
     ck_assert(yaml_read(a, buffer_text(&b), NULL, &v, &st) == 0);
     yaml_write(&out, &v);
-    ck_assert_uint_gt(out.n, 4000);
+    ck_assert_uint_eq(out.n, b.n + 1);
     buffer_clear(&b);
-    for (int i = 0; i < 20000; i++)
-        buffer_add_char(&b, '[');
+    for (int i = 0; i < 10001; i++)
+        buffer_add_str(&b, "- ");
     ck_assert(yaml_read(a, buffer_text(&b), NULL, &v, &st) < 0);
     ck_assert_str_eq(st.message, "yaml: exceeded max depth of 10000");
+    buffer_clear(&b);
+    for (int i = 0; i < 300; i++)
+        buffer_add_char(&b, '[');
+    ck_assert(yaml_read(a, buffer_text(&b), NULL, &v, &st) < 0);
+    ck_assert_str_eq(st.message, "yaml: exceeded max depth of 200");
     status_clear(&st);
     arena_free(a);
     return NULL;
