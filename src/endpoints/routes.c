@@ -3,10 +3,15 @@
 #include "endpoints/endpoints_internal.h"
 
 const struct route routes[] = {
-    {"/version", ROUTE_BELOW, serve_version}, {"/healthz", ROUTE_BELOW, serve_healthz},
-    {"/livez", ROUTE_BELOW, serve_livez},     {"/readyz", ROUTE_BELOW, serve_readyz},
-    {"/metrics", ROUTE_EXACT, serve_metrics}, {"/api", ROUTE_SLASH, serve_api},
-    {"/apis", ROUTE_SLASH, serve_apis},   {"/", ROUTE_EXACT, serve_root}, {NULL, ROUTE_EXACT, NULL},
+    {"/version", ROUTE_BELOW, serve_version},
+    {"/healthz", ROUTE_BELOW, serve_healthz},
+    {"/livez", ROUTE_BELOW, serve_livez},
+    {"/readyz", ROUTE_BELOW, serve_readyz},
+    {"/metrics", ROUTE_EXACT, serve_metrics},
+    {"/api", ROUTE_SLASH, serve_api},
+    {"/apis", ROUTE_SLASH, serve_apis},
+    {"/", ROUTE_EXACT, serve_root},
+    {NULL, ROUTE_EXACT, NULL},
 };
 
 static bool route_fits(const struct route *route, struct text path, struct text *ret_rest)
