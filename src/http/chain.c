@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks the filters. Who runs the chain owns the request; it changes hands in two ways only: a work item for the workers,
- * and a park, where the phase decides by compare-and-swap whether enter's return or request_resume came first. */
+/* Walks the filters. Who runs the chain owns the request; it changes hands in two ways only: a work item for
+ * the workers, and a park, where the phase decides by compare-and-swap whether enter's return or
+ * request_resume came first. */
 #include "http/chain.h"
 
 #include "base.h"
@@ -39,8 +40,8 @@ static bool move_to_worker(struct exchange *ex, bool on_worker)
     return true;
 }
 
-/* After enter has returned FLOW_PARK. True: parked, the request belongs to whoever resumes it. False: that has happened
- * already, with *ret_how. */
+/* After enter has returned FLOW_PARK. True: parked, the request belongs to whoever resumes it. False: that
+ * has happened already, with *ret_how. */
 static bool park(struct exchange *ex, enum flow *ret_how)
 {
     if (atomic_load_explicit(&ex->phase, memory_order_acquire) != PHASE_RESUMED) {

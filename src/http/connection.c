@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The list of open connections and the thread that watches them, for three things that libmicrohttpd cannot do:
- * - a suspended connection is not in its epoll set, so a watch whose client has gone would lie there until the next event;
+/* The list of open connections and the thread that watches them, for three things that libmicrohttpd cannot
+ * do:
+ * - a suspended connection is not in its epoll set, so a watch whose client has gone would lie there until
+ * the next event;
  * - its one timeout is renewed by every byte, so a header could trickle for ever;
- * - while a TLS handshake waits for the peer it polls without pause. Such a connection is suspended here instead.
- * The thread has an epoll set of its own for the first and the last, and looks at the read deadlines now and then.
+ * - while a TLS handshake waits for the peer it polls without pause. Such a connection is suspended here
+ * instead. The thread has an epoll set of its own for the first and the last, and looks at the read deadlines
+ * now and then.
  *
- * Events are fetched with the mutex held, after poll has said that there are some: a connection that is removed under
- * the same mutex can so never turn up in a batch. */
+ * Events are fetched with the mutex held, after poll has said that there are some: a connection that is
+ * removed under the same mutex can so never turn up in a batch. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -108,7 +111,8 @@ struct connections *connections_start(int64_t check_every_ms)
     cs->stop_fd = eventfd(0, EFD_CLOEXEC);
     list_init(&cs->all);
     pthread_mutex_init(&cs->mu, NULL);
-    if (cs->epoll_fd < 0 || cs->stop_fd < 0 || pthread_create(&cs->thread, NULL, watch_connections, cs) != 0) {
+    if (cs->epoll_fd < 0 || cs->stop_fd < 0 ||
+        pthread_create(&cs->thread, NULL, watch_connections, cs) != 0) {
         int err = errno;
         if (cs->epoll_fd >= 0)
             close(cs->epoll_fd);

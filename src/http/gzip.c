@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A gzip stream is a header, deflate blocks, and a trailer with the CRC-32 and length of all plain bytes. A full flush
- * ends on a byte boundary and forgets the window, so blocks that end with one can follow each other in any order; their
- * CRCs combine without the bytes. The final block is an empty one with fixed codes: 03 00.
+/* A gzip stream is a header, deflate blocks, and a trailer with the CRC-32 and length of all plain bytes. A
+ * full flush ends on a byte boundary and forgets the window, so blocks that end with one can follow each
+ * other in any order; their CRCs combine without the bytes. The final block is an empty one with fixed codes:
+ * 03 00.
  *
  * Deflate's state is 256 KB: each thread keeps one and resets it. */
 #include "http/gzip.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of http share: the exchange (a request with its place in the chain), the connection, the hooks between
- * chain, stream and listener. */
+/* What the files of http share: the exchange (a request with its place in the chain), the connection, the
+ * hooks between chain, stream and listener. */
 #pragma once
 
 #include <microhttpd.h>
@@ -26,8 +26,8 @@ void response_clear_body(struct response *rsp);
  *                                 |  \--request_resume before enter has returned--> RESUMED --> RUNNING
  *                                 \--a response is set--> DONE --handed to libmicrohttpd--> SENDING
  *
- * libmicrohttpd's connection is suspended from the first park or block on until DONE. While it is, whoever runs the
- * chain owns the exchange; otherwise the event loop does. */
+ * libmicrohttpd's connection is suspended from the first park or block on until DONE. While it is, whoever
+ * runs the chain owns the exchange; otherwise the event loop does. */
 enum phase { PHASE_READING, PHASE_RUNNING, PHASE_PARKED, PHASE_RESUMED, PHASE_DONE, PHASE_SENDING };
 
 struct exchange {
@@ -37,7 +37,7 @@ struct exchange {
     enum flow resumed_with; /* by whom resumes, before phase says so */
     bool is_suspended;
     bool on_worker;
-    bool is_corked;         /* the TLS session collects header and body for one record */
+    bool is_corked; /* the TLS session collects header and body for one record */
     bool counts_as_long_running;
     struct connection *connection;
     struct listener *listener;
@@ -59,19 +59,19 @@ struct listener {
     struct connections *connections;
     int listen_fd;
     uint16_t port;
-    bool is_quiesced_once;        /* by quiesce and stop, which one thread calls */
-    atomic_bool is_quiesced;      /* keep-alive ends */
-    atomic_bool is_stopping;      /* no chain starts any more */
-    atomic_uint n_exchanges;      /* chains started and not ended, long-running ones included */
+    bool is_quiesced_once;   /* by quiesce and stop, which one thread calls */
+    atomic_bool is_quiesced; /* keep-alive ends */
+    atomic_bool is_stopping; /* no chain starts any more */
+    atomic_uint n_exchanges; /* chains started and not ended, long-running ones included */
     atomic_uint n_long_running;
-    pthread_mutex_t tls_mu;       /* a leaf */
-    struct tls_context *tls;      /* tls_mu: for connections to come; NULL: plain HTTP */
+    pthread_mutex_t tls_mu;  /* a leaf */
+    struct tls_context *tls; /* tls_mu: for connections to come; NULL: plain HTTP */
 };
 
 /* Called by the chain. */
 void exchange_suspend(struct exchange *ex); /* event loop only */
-/* The response is set. may_work: on a worker, where compressing may take its time. Any thread; ex may be gone when it
- * returns. */
+/* The response is set. may_work: on a worker, where compressing may take its time. Any thread; ex may be gone
+ * when it returns. */
 void exchange_done(struct exchange *ex, bool may_work);
 void exchange_to_worker(struct exchange *ex, void (*run)(struct work *));
 
@@ -86,29 +86,31 @@ void exchange_uncork(struct exchange *ex); /* sends what the TLS session has col
 
 /* The connection's side; event loop only. */
 void stream_attach(struct stream *s, struct MHD_Connection *mhd, int fd);
-ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
+ptrdiff_t stream_read(struct stream *s, char *dst,
+                      size_t max);    /* as MHD's content reader; 0: was suspended */
 void stream_detach(struct stream *s); /* once; runs closed */
 
 /* --- connection.c: every open connection, and one thread that watches them --- */
 struct connections;
 #define INPUT_BYTES 512 /* a usual GET in one read; held by every connection */
 struct connection {
-    struct list link;         /* mu of connections */
+    struct list link; /* mu of connections */
     struct connections *home;
     struct exchange *exchange; /* the request that is being read or answered; event loop only */
-    struct stream *stream;    /* mu of connections: the answer that runs, with a reference */
-    bool awaits_input;        /* mu of connections: suspended until the peer sends */
+    struct stream *stream;     /* mu of connections: the answer that runs, with a reference */
+    bool awaits_input;         /* mu of connections: suspended until the peer sends */
     struct MHD_Connection *mhd;
     int fd;
     atomic_llong read_deadline_ms; /* the request's header must be whole by then; 0: no such limit now */
-    bool has_certs;           /* certs were looked up */
-    const struct text *certs; /* DER, leaf first; in one malloc */
+    bool has_certs;                /* certs were looked up */
+    const struct text *certs;      /* DER, leaf first; in one malloc */
     size_t n_certs;
     struct tls_context *tls; /* one reference, or NULL */
     void *tls_session;
-    bool was_used;     /* a request was answered on it before */
-    bool was_corked;   /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it */
-    bool is_new;       /* its first request has not begun */
+    bool was_used;   /* a request was answered on it before */
+    bool was_corked; /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it
+                      */
+    bool is_new;     /* its first request has not begun */
     unsigned short input_pos, input_end;
     char peer[64];
     char input[INPUT_BYTES]; /* read ahead of GnuTLS, see transport.c */
@@ -118,7 +120,8 @@ struct connections *connections_start(int64_t check_every_ms);
 void connections_stop(struct connections *cs); /* all connections must be gone */
 void connections_add(struct connections *cs, struct connection *c);
 void connections_remove(struct connection *c);
-void connection_set_stream(struct connection *c, struct stream *s); /* takes a reference of its own; NULL: it ended */
+void connection_set_stream(struct connection *c,
+                           struct stream *s); /* takes a reference of its own; NULL: it ended */
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */

@@ -2,12 +2,11 @@
 /* libmicrohttpd's side of a request. Its callbacks come in this order, all on the connection's event loop:
  *   on_connection  a connection is open
  *   on_uri         a request's first line is there, untouched: the exchange is made, in its own arena
- *   on_request     with the header; with each piece of the body; at its end: the chain starts. Once more when the chain
- *                  was done elsewhere and has resumed the connection: the response is queued
- *   on_completed   the response was sent or the connection lost: the chain unwinds, the arena goes
- *   on_connection  the connection is closed
- * Header names and values are libmicrohttpd's memory, which lasts until on_completed; nothing else is copied but the
- * request's first line, which libmicrohttpd changes in place. */
+ *   on_request     with the header; with each piece of the body; at its end: the chain starts. Once more when
+ * the chain was done elsewhere and has resumed the connection: the response is queued on_completed   the
+ * response was sent or the connection lost: the chain unwinds, the arena goes on_connection  the connection
+ * is closed Header names and values are libmicrohttpd's memory, which lasts until on_completed; nothing else
+ * is copied but the request's first line, which libmicrohttpd changes in place. */
 #include "http/listener.h"
 
 #include <arpa/inet.h>
@@ -26,7 +25,8 @@
 #include "http/http_internal.h"
 
 #define BODY_DEADLINE_MS 60000 /* upstream ends a request after 60 s, reading its body included */
-/* What is read and thrown away of a body past the limit, so that the client has sent it all and reads the answer. */
+/* What is read and thrown away of a body past the limit, so that the client has sent it all and reads the
+ * answer. */
 #define DISCARD_MAX_BYTES ((uint64_t)64 << 20)
 
 /* --- connections --- */
@@ -41,8 +41,8 @@ static void name_peer(struct connection *c, const struct sockaddr *addr)
     } else if (addr->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)addr;
         bool is_v4 = IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr);
-        inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? &in6->sin6_addr.s6_addr[12] : in6->sin6_addr.s6_addr, host,
-                  sizeof(host));
+        inet_ntop(is_v4 ? AF_INET : AF_INET6, is_v4 ? &in6->sin6_addr.s6_addr[12] : in6->sin6_addr.s6_addr,
+                  host, sizeof(host));
         snprintf(c->peer, sizeof(c->peer), is_v4 ? "%s:%u" : "[%s]:%u", host, ntohs(in6->sin6_port));
     }
 }
@@ -281,7 +281,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     }
 }
 
-static void on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
+                         enum MHD_RequestTerminationCode why)
 {
     struct listener *l = cls;
     struct exchange *ex = *context;
@@ -364,8 +365,8 @@ static int fail_listen(const struct listener_options *opt, const char *step, int
     if (reason[0] >= 'A' && reason[0] <= 'Z')
         reason[0] += 'a' - 'A';
     bool is_v6 = strchr(opt->bind_address, ':') != NULL;
-    return status_set(st, STATUS_INTERNAL_ERROR, "listen tcp %s%s%s:%u: %s: %s", is_v6 ? "[" : "", opt->bind_address,
-                      is_v6 ? "]" : "", opt->port, step, reason);
+    return status_set(st, STATUS_INTERNAL_ERROR, "listen tcp %s%s%s:%u: %s: %s", is_v6 ? "[" : "",
+                      opt->bind_address, is_v6 ? "]" : "", opt->port, step, reason);
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -389,7 +390,8 @@ static int open_socket(struct listener *l, struct status *st)
         in6->sin6_port = htons(opt->port);
         size = sizeof(*in6);
     } else {
-        return status_set(st, STATUS_BAD_REQUEST, "listen tcp: \"%s\" is not an IP address", opt->bind_address);
+        return status_set(st, STATUS_BAD_REQUEST, "listen tcp: \"%s\" is not an IP address",
+                          opt->bind_address);
     }
     l->listen_fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (l->listen_fd < 0)
@@ -422,7 +424,8 @@ static void fill_defaults(struct listener_options *opt)
     }
     if (opt->max_connections == 0) {
         getrlimit(RLIMIT_NOFILE, &files);
-        rlim_t reserve = files.rlim_cur / 8 < 64 ? files.rlim_cur / 8 : 64; /* databases, pipes, certificates */
+        rlim_t reserve =
+            files.rlim_cur / 8 < 64 ? files.rlim_cur / 8 : 64; /* databases, pipes, certificates */
         rlim_t limit = files.rlim_cur - reserve;
         opt->max_connections = limit > 1000000 ? 1000000 : (unsigned)limit;
     }
@@ -456,7 +459,8 @@ static int start_daemon(struct listener *l, struct status *st)
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_LISTEN_SOCKET, l->listen_fd, NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT, (intptr_t)opt->max_connections, NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)opt->idle_timeout_s, NULL};
-    items[n++] = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)opt->header_max_bytes, NULL};
+    items[n++] =
+        (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)opt->header_max_bytes, NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, l};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, l};
@@ -473,7 +477,8 @@ static int start_daemon(struct listener *l, struct status *st)
         flags |= MHD_USE_TLS;
     if (strchr(opt->bind_address, ':'))
         flags |= MHD_USE_IPv6;
-    l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    l->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!l->daemon)
         return status_set(st, STATUS_INTERNAL_ERROR, "the HTTP server on %s:%u could not be started: %s",
                           opt->bind_address, l->port, strerror(errno));
@@ -550,8 +555,8 @@ void listener_counts(const struct listener *l, unsigned *ret_requests, unsigned 
     *ret_long_running = long_running;
 }
 
-/* Until nothing runs any more; at most limit_ms, or for ever when that is negative. Looking again is good enough: it
- * happens once in a process's life. */
+/* Until nothing runs any more; at most limit_ms, or for ever when that is negative. Looking again is good
+ * enough: it happens once in a process's life. */
 static void wait_until_idle(struct listener *l, int64_t limit_ms)
 {
     const struct timespec pause = {.tv_nsec = 2000000};

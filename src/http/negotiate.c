@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which form a client wants and which form it sent. Two upstream readers are followed: munnerz/goautoneg for Accept
- * (lenient, sorted by q and then by how specific a clause is) and Go's mime.ParseMediaType for Content-Type (strict). */
+/* Which form a client wants and which form it sent. Two upstream readers are followed: munnerz/goautoneg for
+ * Accept (lenient, sorted by q and then by how specific a clause is) and Go's mime.ParseMediaType for
+ * Content-Type (strict). */
 #include "http/negotiate.h"
 
 #include <stdlib.h>
@@ -87,8 +88,8 @@ static bool parse_clause(struct text part, struct media *ret)
     return true;
 }
 
-/* goautoneg's order. It is no strict order (a clause may be before and behind another), so the way of sorting is part of
- * the result: insertion, as Go sorts up to twelve. */
+/* goautoneg's order. It is no strict order (a clause may be before and behind another), so the way of sorting
+ * is part of the result: insertion, as Go sorts up to twelve. */
 static bool goes_before(const struct media *a, const struct media *b)
 {
     if (a->q > b->q)
@@ -146,16 +147,19 @@ static bool clause_fits(const struct media *m, const struct form *f)
 }
 
 /* as, g and v: false when this path or this form cannot do the conversion. */
-static bool read_conversion(const struct media *m, const struct form *f, bool allow_transforms, struct accepted *ret)
+static bool read_conversion(const struct media *m, const struct form *f, bool allow_transforms,
+                            struct accepted *ret)
 {
     struct text kind = media_param(m, "as"), group = media_param(m, "g"), version = media_param(m, "v");
     if (!kind.p && !group.p && !version.p)
         return true;
-    if (!allow_transforms || !text_is(group, "meta.k8s.io"))
+    if (!allow_transforms || !group.p || !text_is(group, "meta.k8s.io"))
         return false;
-    if (!text_is(version, "v1") && !text_is(version, "v1beta1"))
+    if (!version.p || (!text_is(version, "v1") && !text_is(version, "v1beta1")))
         return false;
     ret->as_version = version;
+    if (!kind.p)
+        return false;
     if (text_is(kind, "Table")) {
         ret->as = AS_TABLE;
         return f->media == MEDIA_JSON || f->media == MEDIA_YAML;
@@ -167,7 +171,8 @@ static bool read_conversion(const struct media *m, const struct form *f, bool al
     return ret->as != AS_OBJECT;
 }
 
-static bool accept_clause(const struct media *m, const struct form *f, bool allow_transforms, struct accepted *ret)
+static bool accept_clause(const struct media *m, const struct form *f, bool allow_transforms,
+                          struct accepted *ret)
 {
     struct text stream = media_param(m, "stream"), server_version = media_param(m, "sv");
     *ret = (struct accepted){.media = f->media, .content_type = f->content_type};
@@ -276,7 +281,8 @@ bool media_parse_one(struct arena *a, struct text header, struct media *ret)
     *ret = (struct media){.q = 1};
     struct text rest = header;
     ptrdiff_t semicolon = text_find(header, ';');
-    struct text range = lower_case(a, text_trim(semicolon < 0 ? header : text_first(header, (size_t)semicolon)));
+    struct text range =
+        lower_case(a, text_trim(semicolon < 0 ? header : text_first(header, (size_t)semicolon)));
     rest = semicolon < 0 ? TEXT_NONE : text_from(header, (size_t)semicolon);
 
     ret->type = take_token(&range);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What filters and handlers read of a request and write of a response. Nothing here talks to the network: the listener
- * fills the request before the chain starts and sends the response after it. */
+/* What filters and handlers read of a request and write of a response. Nothing here talks to the network: the
+ * listener fills the request before the chain starts and sends the response after it. */
 #include "http/request.h"
 
 #include "http/http_internal.h"

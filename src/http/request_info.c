@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Path and method to verb and resource. The rules are those of kubernetes/apiserver pkg/endpoints/request/requestinfo.go:
- *   /api/{version}/...  /apis/{group}/{version}/...  then  [watch/|proxy/] [namespaces/{namespace}/] resource/name/subresource
- * where "namespaces" is a resource itself unless something other than one of its own subresources follows its name.
- * Everything else is a non-resource path whose verb is the method in lower case. */
+/* Path and method to verb and resource. The rules are those of kubernetes/apiserver
+ * pkg/endpoints/request/requestinfo.go: /api/{version}/...  /apis/{group}/{version}/...  then [watch/|proxy/]
+ * [namespaces/{namespace}/] resource/name/subresource where "namespaces" is a resource itself unless
+ * something other than one of its own subresources follows its name. Everything else is a non-resource path
+ * whose verb is the method in lower case. */
 #include "base.h"
 #include "http/chain.h"
 #include "http/http_internal.h"
@@ -37,8 +38,8 @@ static struct text verb_of_method(struct text method)
     static const struct {
         const char *method, *verb;
     } verbs[] = {
-        {"GET", "get"},   {"POST", "create"},  {"PUT", "update"},
-        {"HEAD", "get"},  {"PATCH", "patch"},  {"DELETE", "delete"},
+        {"GET", "get"},  {"POST", "create"}, {"PUT", "update"},
+        {"HEAD", "get"}, {"PATCH", "patch"}, {"DELETE", "delete"},
     };
     for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
         if (text_is(method, verbs[i].method))
@@ -48,7 +49,8 @@ static struct text verb_of_method(struct text method)
 
 static struct text lower_case(struct arena *a, struct text t)
 {
-    static const char *const known[] = {"get", "put", "post", "head", "patch", "delete", "options", "connect", "trace"};
+    static const char *const known[] = {"get",    "put",     "post",    "head", "patch",
+                                        "delete", "options", "connect", "trace"};
     for (size_t i = 0; i < N_ELEMENTS(known); i++)
         if (text_eq_nocase(t, text_of(known[i])))
             return text_of(known[i]);
@@ -99,8 +101,8 @@ static size_t term_length(struct text t)
     return i;
 }
 
-/* The first value that the selector demands of metadata.name, as fields.Selector's RequiresExactMatch finds it. False
- * too when the selector is malformed anywhere. */
+/* The first value that the selector demands of metadata.name, as fields.Selector's RequiresExactMatch finds
+ * it. False too when the selector is malformed anywhere. */
 static bool selected_name(struct arena *a, struct text selector, struct text *ret_name)
 {
     bool found = false;
@@ -111,7 +113,8 @@ static bool selected_name(struct arena *a, struct text selector, struct text *re
         if (term.n == 0)
             continue;
         size_t op = 0;
-        while (op < term.n && term.p[op] != '=' && !(term.p[op] == '!' && op + 1 < term.n && term.p[op + 1] == '='))
+        while (op < term.n && term.p[op] != '=' &&
+               !(term.p[op] == '!' && op + 1 < term.n && term.p[op + 1] == '='))
             op += term.p[op] == '\\' && op + 1 < term.n ? 2 : 1;
         if (op >= term.n)
             return false;
@@ -130,7 +133,8 @@ static bool selected_name(struct arena *a, struct text selector, struct text *re
 
 static bool is_path_segment_name(struct text name)
 {
-    return !text_is(name, ".") && !text_is(name, "..") && text_find(name, '/') < 0 && text_find(name, '%') < 0;
+    return !text_is(name, ".") && !text_is(name, "..") && text_find(name, '/') < 0 &&
+           text_find(name, '%') < 0;
 }
 
 static bool is_number_or_absent(const struct query_param *query, size_t n_query, const char *key)
@@ -168,8 +172,8 @@ static void set_parts(struct request_info *info, struct text rest)
         info->parts[info->n_parts++] = rest; /* all that is left, slashes included */
 }
 
-void request_info_parse(struct arena *a, struct text method, struct text path, const struct query_param *query,
-                        size_t n_query, struct request_info *ret)
+void request_info_parse(struct arena *a, struct text method, struct text path,
+                        const struct query_param *query, size_t n_query, struct request_info *ret)
 {
     *ret = (struct request_info){.verb = lower_case(a, method)};
     struct text rest = trim_slashes(path), part;
@@ -204,7 +208,8 @@ void request_info_parse(struct arena *a, struct text method, struct text path, c
         struct text after = rest, subresource;
         next_part(&after, &ret->namespace);
         struct text behind = after;
-        if (next_part(&after, &subresource) && !text_is(subresource, "status") && !text_is(subresource, "finalize"))
+        if (next_part(&after, &subresource) && !text_is(subresource, "status") &&
+            !text_is(subresource, "finalize"))
             here = behind;
     }
     set_parts(ret, here);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The response that the chain has left behind, as libmicrohttpd sends it.
  *
- * Over TLS libmicrohttpd sends header and body apart: two records, two system calls, two packets. A small body is sent
- * with the GnuTLS session corked instead, and uncorked when libmicrohttpd says that the request is completed: one record
- * and one send, which takes a quarter off the cost of a small GET. The flush cannot wait for the socket, so corking is
- * done only when the socket's queue has room for all of it. */
+ * Over TLS libmicrohttpd sends header and body apart: two records, two system calls, two packets. A small
+ * body is sent with the GnuTLS session corked instead, and uncorked when libmicrohttpd says that the request
+ * is completed: one record and one send, which takes a quarter off the cost of a small GET. The flush cannot
+ * wait for the socket, so corking is done only when the socket's queue has room for all of it. */
 #include <gnutls/gnutls.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -22,10 +21,11 @@
 #include "http/negotiate.h"
 
 #define BLOCK_BYTES ((size_t)64 << 10) /* of a pulled body: four TLS records */
-#define HTTP_1_0_BLOCK_BYTES 512       /* of an endless one for clients without chunks; allocated for every watcher */
+#define HTTP_1_0_BLOCK_BYTES \
+    512 /* of an endless one for clients without chunks; allocated for every watcher */
 #define CORK_MAX_BYTES ((size_t)14 << 10) /* with its header still one record */
 #define PACKET_BYTES 1400 /* libmicrohttpd's: what is smaller with its header it sends corked */
-#define GZIP_LEVEL 1 /* as upstream */
+#define GZIP_LEVEL 1      /* as upstream */
 
 /* --- compression --- */
 
@@ -40,8 +40,8 @@ static bool has_response_header(const struct response *rsp, const char *name)
 static bool may_gzip(const struct exchange *ex, uint64_t bytes)
 {
     const struct request *r = &ex->r;
-    return bytes >= ex->listener->opt.gzip_min_bytes && !r->response.is_compressed && !text_is(r->method, "HEAD") &&
-           !has_response_header(&r->response, "Content-Encoding") &&
+    return bytes >= ex->listener->opt.gzip_min_bytes && !r->response.is_compressed &&
+           !text_is(r->method, "HEAD") && !has_response_header(&r->response, "Content-Encoding") &&
            negotiate_gzip(request_header(r, "Accept-Encoding"));
 }
 
@@ -136,7 +136,8 @@ static struct text first_runes(struct text t, size_t n)
     return text_first(t, i);
 }
 
-/* 299 - "text", quoted as k8s.io/apimachinery pkg/util/net NewWarningHeader has it; control characters cannot be sent. */
+/* 299 - "text", quoted as k8s.io/apimachinery pkg/util/net NewWarningHeader has it; control characters cannot
+ * be sent. */
 static struct text warning_header(struct arena *a, struct text warning)
 {
     struct buffer b = BUFFER_IN(a);
@@ -206,13 +207,14 @@ static struct MHD_Response *make_response(struct exchange *ex)
     case BODY_SOURCE:
         if (rsp->source.bytes >= 0 && may_gzip(ex, (uint64_t)rsp->source.bytes))
             gzip_source(ex);
-        return MHD_create_response_from_callback(rsp->source.bytes < 0 ? MHD_SIZE_UNKNOWN : (uint64_t)rsp->source.bytes,
+        return MHD_create_response_from_callback(rsp->source.bytes < 0 ? MHD_SIZE_UNKNOWN
+                                                                       : (uint64_t)rsp->source.bytes,
                                                  BLOCK_BYTES, pull_source, &rsp->source, NULL);
     case BODY_STREAM:
         stream_attach(rsp->stream, ex->mhd, ex->connection->fd);
         connection_set_stream(ex->connection, rsp->stream);
-        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_1_0_BLOCK_BYTES, pull_stream, rsp->stream,
-                                                 NULL);
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_1_0_BLOCK_BYTES, pull_stream,
+                                                 rsp->stream, NULL);
     }
     return NULL;
 }
@@ -239,11 +241,12 @@ void exchange_uncork(struct exchange *ex)
     do
         sent = gnutls_record_uncork(ex->connection->tls_session, 0);
     while (sent == GNUTLS_E_INTERRUPTED);
-    /* The empty queue of cork() had room for this. If not, what is left would wait for ever: end the connection. */
+    /* The empty queue of cork() had room for this. If not, what is left would wait for ever: end the
+     * connection. */
     if (sent < 0)
         shutdown(ex->connection->fd, SHUT_RDWR);
-    /* libmicrohttpd pushes what it believes it has sent by setting TCP_NODELAY (which Linux does again each time it is
-     * set); the record has come after that and would lie in a corked socket for 200 ms. */
+    /* libmicrohttpd pushes what it believes it has sent by setting TCP_NODELAY (which Linux does again each
+     * time it is set); the record has come after that and would lie in a corked socket for 200 ms. */
     if (ex->connection->was_corked)
         setsockopt(ex->connection->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Producers append to a ring under the stream's mutex; the connection's reader takes entries off it one at a time and
- * copies without the lock, as many as fit into libmicrohttpd's buffer, so a burst becomes few chunks. When the ring is
- * empty the reader suspends the connection with the mutex held, and whoever appends next finds is_suspended and resumes
- * it: exactly one resume per suspend, and no wake-up lost between the look at the ring and the suspend.
+/* Producers append to a ring under the stream's mutex; the connection's reader takes entries off it one at a
+ * time and copies without the lock, as many as fit into libmicrohttpd's buffer, so a burst becomes few
+ * chunks. When the ring is empty the reader suspends the connection with the mutex held, and whoever appends
+ * next finds is_suspended and resumes it: exactly one resume per suspend, and no wake-up lost between the
+ * look at the ring and the suspend.
  *
- * A client that does not read leaves the connection blocked in a write, where libmicrohttpd does not ask for more; so
- * cutting off also shuts the socket down, which wakes it.
+ * A client that does not read leaves the connection blocked in a write, where libmicrohttpd does not ask for
+ * more; so cutting off also shuts the socket down, which wakes it.
  *
- * Watchers are many and mostly idle, and libmicrohttpd's buffer is a whole header's size for each: before a stream falls
- * asleep, the pages of that buffer that a burst has used go back to the kernel. */
+ * Watchers are many and mostly idle, and libmicrohttpd's buffer is a whole header's size for each: before a
+ * stream falls asleep, the pages of that buffer that a burst has used go back to the kernel. */
 #include "http/stream.h"
 
 #include <pthread.h>
@@ -86,8 +87,8 @@ void stream_unref(struct stream *s)
 
 /* --- the producer's side --- */
 
-/* Takes what is needed to wake the connection; the caller wakes it after unlocking. A suspended connection stays until it
- * is resumed, so the pointer holds. */
+/* Takes what is needed to wake the connection; the caller wakes it after unlocking. A suspended connection
+ * stays until it is resumed, so the pointer holds. */
 static struct MHD_Connection *take_sleeper_locked(struct stream *s)
 {
     struct MHD_Connection *sleeper = s->is_suspended ? s->mhd : NULL;
@@ -241,8 +242,8 @@ static bool sleep_if_idle(struct stream *s)
     return is_idle;
 }
 
-/* The buffer's bytes are dead: libmicrohttpd asks only when all was sent. Whole pages of anonymous memory inside it read
- * as zeroes afterwards. What a usual event needs is kept. */
+/* The buffer's bytes are dead: libmicrohttpd asks only when all was sent. Whole pages of anonymous memory
+ * inside it read as zeroes afterwards. What a usual event needs is kept. */
 static void give_back(struct stream *s, char *dst, size_t max)
 {
     const size_t usual = 4096;
@@ -251,7 +252,8 @@ static void give_back(struct stream *s, char *dst, size_t max)
     uintptr_t keep = s->touched_bytes == SIZE_MAX ? 0 : usual;
     s->touched_bytes = 0;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)dst + keep + page - 1) & ~(page - 1), to = ((uintptr_t)dst + max) & ~(page - 1);
+    uintptr_t from = ((uintptr_t)dst + keep + page - 1) & ~(page - 1),
+              to = ((uintptr_t)dst + max) & ~(page - 1);
     if (from < to)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tls_context is GnuTLS credentials and priorities, refcounted: each connection holds the one it began with, so new
- * certificates need no lock and no restart.
+/* A tls_context is GnuTLS credentials and priorities, refcounted: each connection holds the one it began
+ * with, so new certificates need no lock and no restart.
  *
- * GnuTLS chooses by key exchange, cipher and MAC, not by suite: a list of suites allows every combination of its parts
- * that is a suite (ECDHE-RSA with AES-128-GCM and ECDHE-ECDSA with AES-256-GCM allow all four). Its ciphers limit TLS 1.3
- * too, where Go would still offer all three suites; so the TLS 1.3 ciphers stay in unless the list names some. */
+ * GnuTLS chooses by key exchange, cipher and MAC, not by suite: a list of suites allows every combination of
+ * its parts that is a suite (ECDHE-RSA with AES-128-GCM and ECDHE-ECDSA with AES-256-GCM allow all four). Its
+ * ciphers limit TLS 1.3 too, where Go would still offer all three suites; so the TLS 1.3 ciphers stay in
+ * unless the list names some. */
 #include "http/tls.h"
 
 #include <gnutls/gnutls.h>
@@ -130,8 +131,10 @@ static int make_priorities(const struct tls_config *c, gnutls_priority_t *ret, s
                               TEXT_ARG(c->cipher_suites[i]));
 
     CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
-    buffer_addf(&b, "NONE:%s:+COMP-NULL:+SIGN-ALL:+CTYPE-X509:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
-                    ":+GROUP-SECP521R1", v->priority);
+    buffer_addf(&b,
+                "NONE:%s:+COMP-NULL:+SIGN-ALL:+CTYPE-X509:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
+                ":+GROUP-SECP521R1",
+                v->priority);
     bool keep_tls13 = c->n_cipher_suites == 0 || !has_tls13_suite(c);
     for (size_t i = 0; i < c->n_cipher_suites; i++)
         add_suite(&b, find_suite(c->cipher_suites[i]));
@@ -142,8 +145,8 @@ static int make_priorities(const struct tls_config *c, gnutls_priority_t *ret, s
     const char *where = NULL;
     int err = gnutls_priority_init(ret, buffer_str(&b), &where);
     if (err < 0)
-        return status_set(st, STATUS_BAD_REQUEST, "TLS settings are refused: %s at \"%s\"", gnutls_strerror(err),
-                          where ? where : "");
+        return status_set(st, STATUS_BAD_REQUEST, "TLS settings are refused: %s at \"%s\"",
+                          gnutls_strerror(err), where ? where : "");
     return 0;
 }
 
@@ -191,14 +194,15 @@ struct tls_context *tls_context_new(const struct tls_config *c, struct status *s
     gnutls_datum_t cert = datum(c->cert_pem), key = datum(c->key_pem), ca = datum(c->client_ca_pem);
     int err = gnutls_certificate_set_x509_key_mem2(t->credentials, &cert, &key, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (err < 0) {
-        status_set(st, STATUS_BAD_REQUEST, "tls: certificate and private key cannot be used: %s", gnutls_strerror(err));
+        status_set(st, STATUS_BAD_REQUEST, "tls: certificate and private key cannot be used: %s",
+                   gnutls_strerror(err));
         return NULL;
     }
     if (ca.size) {
         err = gnutls_certificate_set_x509_trust_mem(t->credentials, &ca, GNUTLS_X509_FMT_PEM);
         if (err <= 0) {
-            status_set(st, STATUS_BAD_REQUEST, "tls: client CA holds no usable certificate%s%s", err < 0 ? ": " : "",
-                       err < 0 ? gnutls_strerror(err) : "");
+            status_set(st, STATUS_BAD_REQUEST, "tls: client CA holds no usable certificate%s%s",
+                       err < 0 ? ": " : "", err < 0 ? gnutls_strerror(err) : "");
             return NULL;
         }
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How GnuTLS reads from the socket. It asks for a record's five bytes of header and then for the rest, which are two
- * system calls; here one read takes what is there, up to INPUT_BYTES. Only the socket says EAGAIN, never this buffer:
- * libmicrohttpd goes on reading until then, and its edge-triggered epoll set reports what comes later. */
+/* How GnuTLS reads from the socket. It asks for a record's five bytes of header and then for the rest, which
+ * are two system calls; here one read takes what is there, up to INPUT_BYTES. Only the socket says EAGAIN,
+ * never this buffer: libmicrohttpd goes on reading until then, and its edge-triggered epoll set reports what
+ * comes later. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <sys/socket.h>

@@ -52,8 +52,8 @@ static enum flow serve_emit(struct request *r)
     text_to_u64(request_query(r, "n"), &n);
     for (uint64_t i = 0; i < n; i++) {
         pthread_mutex_lock(&mu);
-        list_for_each(pos, &watchers) stream_push(CONTAINER_OF(pos, struct watcher, link)->stream, event,
-                                                  blob_text(event));
+        list_for_each(pos, &watchers)
+            stream_push(CONTAINER_OF(pos, struct watcher, link)->stream, event, blob_text(event));
         pthread_mutex_unlock(&mu);
     }
     response_bytes(r, 200, "text/plain", TEXT("ok\n"));
@@ -77,14 +77,16 @@ static enum flow serve(struct request *r)
     if (text_is(r->path, "/emit"))
         return serve_emit(r);
     if (text_is(r->path, "/big")) {
-        response_source(r, 200, "application/json", (struct body_source){.read = read_big, .bytes = BIG_BYTES});
+        response_source(r, 200, "application/json",
+                        (struct body_source){.read = read_big, .bytes = BIG_BYTES});
         return FLOW_DONE;
     }
     if (text_is(r->path, "/cpu")) {
         struct rusage u;
         getrusage(RUSAGE_SELF, &u);
-        struct text body = arena_textf(r->arena, "%lld\n", (long long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
-                                                               u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+        struct text body = arena_textf(r->arena, "%lld\n",
+                                       (long long)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000 +
+                                           u.ru_utime.tv_usec + u.ru_stime.tv_usec);
         response_bytes(r, 200, "text/plain", body);
         return FLOW_DONE;
     }
@@ -115,7 +117,8 @@ int main(int argc, char **argv)
     memset(small_body, 's', sizeof(small_body));
     event = blob_alloc(SMALL_BYTES);
     memset(event->p, 'e', SMALL_BYTES);
-    struct tls_config tls = {.cert_pem = read_file(argv[1]), .key_pem = read_file(argv[2]), .ask_client_cert = true};
+    struct tls_config tls = {
+        .cert_pem = read_file(argv[1]), .key_pem = read_file(argv[2]), .ask_client_cert = true};
     struct listener_options opt = {
         .bind_address = "127.0.0.1",
         .port = argc > 3 ? (uint16_t)atoi(argv[3]) : 0,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same bytes as Accept, Accept-Encoding and Content-Type. What is accepted must be among what was offered. */
+/* The same bytes as Accept, Accept-Encoding and Content-Type. What is accepted must be among what was
+ * offered. */
 #include <stdint.h>
 #include <stdlib.h>
 

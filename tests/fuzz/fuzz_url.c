@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request's first line: method, a space, the target. Path and query must decode to no more than they were, and
- * request info must point at parts of the path. */
+/* A request's first line: method, a space, the target. Path and query must decode to no more than they were,
+ * and request info must point at parts of the path. */
 #include <stdint.h>
 #include <stdlib.h>
 

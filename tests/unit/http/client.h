@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A blocking HTTP/1.1 client over TCP or TLS for the tests of http: sends raw bytes, reads a response at a time. */
+/* A blocking HTTP/1.1 client over TCP or TLS for the tests of http: sends raw bytes, reads a response at a
+ * time. */
 #pragma once
 
 #include <arpa/inet.h>
@@ -31,7 +32,8 @@ struct reply {
 static inline struct client client_connect(uint16_t port)
 {
     struct client c = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 30};
     setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     ck_assert_int_eq(connect(c.fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
@@ -39,13 +41,15 @@ static inline struct client client_connect(uint16_t port)
 }
 
 /* A client certificate is sent when cert has one. Gives back GnuTLS's result. */
-static inline int client_start_tls(struct client *c, struct text cert, struct text key, const char *priorities)
+static inline int client_start_tls(struct client *c, struct text cert, struct text key,
+                                   const char *priorities)
 {
     gnutls_datum_t cert_pem = {(unsigned char *)cert.p, (unsigned)cert.n};
     gnutls_datum_t key_pem = {(unsigned char *)key.p, (unsigned)key.n};
     gnutls_certificate_allocate_credentials(&c->credentials);
     if (cert.n)
-        ck_assert_int_ge(gnutls_certificate_set_x509_key_mem(c->credentials, &cert_pem, &key_pem, GNUTLS_X509_FMT_PEM), 0);
+        ck_assert_int_ge(
+            gnutls_certificate_set_x509_key_mem(c->credentials, &cert_pem, &key_pem, GNUTLS_X509_FMT_PEM), 0);
     gnutls_init(&c->tls, GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT);
     gnutls_priority_set_direct(c->tls, priorities ? priorities : "NORMAL", NULL);
     gnutls_datum_t alpn[] = {{(unsigned char *)"h2", 2}, {(unsigned char *)"http/1.1", 8}};
@@ -192,8 +196,8 @@ static inline struct reply client_read(struct client *c, struct arena *a, bool h
     return r;
 }
 
-static inline struct reply client_do(struct client *c, struct arena *a, const char *method, const char *target,
-                                     const char *headers, struct text body)
+static inline struct reply client_do(struct client *c, struct arena *a, const char *method,
+                                     const char *target, const char *headers, struct text body)
 {
     struct buffer b = BUFFER_IN(a);
     buffer_addf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n%s", method, target, headers ? headers : "");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A real listener on a free port, over TLS and plain, with real clients. The handler does what the path asks for. */
+/* A real listener on a free port, over TLS and plain, with real clients. The handler does what the path asks
+ * for. */
 #include <pthread.h>
 #include <signal.h>
 #include <zlib.h>
@@ -60,7 +61,9 @@ static ptrdiff_t read_pattern(void *ctx, char *dst, size_t max)
 
 static enum flow serve_source(struct request *r)
 {
-    struct body_source source = {.read = read_pattern, .free = free, .ctx = xcalloc(1, sizeof(size_t)),
+    struct body_source source = {.read = read_pattern,
+                                 .free = free,
+                                 .ctx = xcalloc(1, sizeof(size_t)),
                                  .bytes = request_has_query(r, "chunked") ? -1 : BIG_BYTES};
     response_source(r, 200, "text/plain", source);
     return FLOW_DONE;
@@ -69,8 +72,8 @@ static enum flow serve_source(struct request *r)
 static enum flow serve_echo(struct request *r)
 {
     struct buffer b = BUFFER_IN(r->arena);
-    buffer_addf(&b, "%.*s %.*s %.*s|%.*s|certs=%zu|", TEXT_ARG(r->method), TEXT_ARG(r->path), TEXT_ARG(r->raw_query),
-                TEXT_ARG(request_header(r, "x-test")), r->n_client_certs);
+    buffer_addf(&b, "%.*s %.*s %.*s|%.*s|certs=%zu|", TEXT_ARG(r->method), TEXT_ARG(r->path),
+                TEXT_ARG(r->raw_query), TEXT_ARG(request_header(r, "x-test")), r->n_client_certs);
     buffer_add(&b, r->body);
     response_bytes(r, r->body_too_large ? 413 : 200, "text/plain", buffer_text(&b));
     return FLOW_DONE;
@@ -183,8 +186,9 @@ static const struct {
     const char *path;
     enum flow (*serve)(struct request *);
 } routes[] = {
-    {"/source", serve_source}, {"/block", serve_block},     {"/park", serve_parked},   {"/fail", serve_fail},
-    {"/large", serve_large},   {"/nothing", serve_nothing}, {"/past", serve_past_end}, {"/watch", serve_watch},
+    {"/source", serve_source}, {"/block", serve_block}, {"/park", serve_parked},
+    {"/fail", serve_fail},     {"/large", serve_large}, {"/nothing", serve_nothing},
+    {"/past", serve_past_end}, {"/watch", serve_watch},
 };
 
 static enum flow enter_handler(struct request *r)
@@ -211,9 +215,11 @@ static struct fixture start(bool with_tls, void (*adjust)(struct listener_option
     struct fixture f = {.a = arena_new(), .workers = workers_start(4, "worker")};
     make_pair(f.a, "server", &f.cert, &f.key);
     struct tls_config tls = {.cert_pem = f.cert, .key_pem = f.key, .ask_client_cert = true};
-    f.opt = (struct listener_options){
-        .bind_address = "127.0.0.1", .tls = with_tls ? &tls : NULL, .n_threads = 2, .workers = f.workers,
-        .filters = chain};
+    f.opt = (struct listener_options){.bind_address = "127.0.0.1",
+                                      .tls = with_tls ? &tls : NULL,
+                                      .n_threads = 2,
+                                      .workers = f.workers,
+                                      .filters = chain};
     if (adjust)
         adjust(&f.opt);
     struct status st = {0};
@@ -257,7 +263,8 @@ START_TEST(requests_over_tls_keep_the_connection)
         ck_assert_int_eq(r.code, 200);
         check_text(r.body, "GET /a b/c/d x=1&y=%zz|yes|certs=0|");
         check_text(reply_header(&r, "Content-Type"), "text/plain");
-        ptrdiff_t first = text_find_text(r.header, TEXT("X-First")), second = text_find_text(r.header, TEXT("Audit-Id"));
+        ptrdiff_t first = text_find_text(r.header, TEXT("X-First")),
+                  second = text_find_text(r.header, TEXT("Audit-Id"));
         ck_assert(first > 0 && second > first);
     }
     client_close(&c);
@@ -310,7 +317,8 @@ START_TEST(bodies_are_read_whole)
     ck_assert_int_eq(r.code, 200);
     ck_assert_uint_eq(r.body.n, n + strlen("POST / ||certs=0|"));
 
-    client_send(&c, TEXT("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
+    client_send(&c, TEXT("PUT /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                         "chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
     r = client_read(&c, f.a, true);
     check_text(r.body, "PUT /x ||certs=0|abcde");
 
@@ -497,7 +505,7 @@ START_TEST(malformed_requests_are_refused)
         const char *raw;
         int code; /* 0: the connection just ends */
     } rows[] = {
-        {"GET / HTTP/1.1\r\n\r\n", 400},                                /* no Host */
+        {"GET / HTTP/1.1\r\n\r\n", 400}, /* no Host */
         {"GET / HTTP/1.1\r\nHost: a\r\nnocolon\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400},
         {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400},
@@ -850,13 +858,15 @@ static void *load(void *arg)
     static const char *const targets[] = {"/", "/block", "/race", "/large", "/source", "/fail"};
     for (unsigned i = 0; atomic_load(&is_loading); i++) {
         struct arena *a = arena_new();
-        struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(listener_port(f->l)),
+        struct sockaddr_in addr = {.sin_family = AF_INET,
+                                   .sin_port = htons(listener_port(f->l)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         struct client c = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         if (connect(c.fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
             client_start_tls(&c, TEXT_NONE, TEXT_NONE, NULL) == 0)
             for (unsigned j = 0; j < 7; j++)
-                if (client_do(&c, a, "GET", targets[(i + j) % N_ELEMENTS(targets)], NULL, TEXT_NONE).code == 0)
+                if (client_do(&c, a, "GET", targets[(i + j) % N_ELEMENTS(targets)], NULL, TEXT_NONE).code ==
+                    0)
                     break;
         client_close(&c);
         arena_free(a);
@@ -901,11 +911,13 @@ START_TEST(stop_under_load_waits_for_all)
 END_TEST
 
 UNIT_MAIN("listener", requests_over_tls_keep_the_connection, head_is_get_without_a_body,
-          client_certificates_are_optional_and_seen, bodies_are_read_whole, too_large_bodies_are_told_to_the_handler,
-          sources_are_pulled_and_gzipped, large_bodies_are_gzipped_for_those_who_ask, blocking_steps_run_on_a_worker,
+          client_certificates_are_optional_and_seen, bodies_are_read_whole,
+          too_large_bodies_are_told_to_the_handler, sources_are_pulled_and_gzipped,
+          large_bodies_are_gzipped_for_those_who_ask, blocking_steps_run_on_a_worker,
           parked_requests_are_resumed_by_another_thread, resume_may_come_before_enter_returns,
-          failures_are_statuses_with_warnings, malformed_requests_are_refused, long_headers_and_targets_are_bounded,
-          trickling_headers_time_out, a_taken_port_is_named, new_certificates_serve_new_connections,
-          versions_and_suites_are_limited, wrong_tls_settings_are_named, streams_deliver_in_order_and_end_cleanly,
-          drained_asks_for_more, a_client_that_does_not_read_is_cut_off, a_client_that_hangs_up_is_noticed_while_idle,
+          failures_are_statuses_with_warnings, malformed_requests_are_refused,
+          long_headers_and_targets_are_bounded, trickling_headers_time_out, a_taken_port_is_named,
+          new_certificates_serve_new_connections, versions_and_suites_are_limited,
+          wrong_tls_settings_are_named, streams_deliver_in_order_and_end_cleanly, drained_asks_for_more,
+          a_client_that_does_not_read_is_cut_off, a_client_that_hangs_up_is_noticed_while_idle,
           abort_cuts_without_an_end, quiesce_ends_keep_alive, stop_under_load_waits_for_all)

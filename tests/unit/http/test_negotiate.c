@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accept, Accept-Encoding and Content-Type: rows of header and outcome. */
-#include "http.h"
 #include "base.h"
+#include "http.h"
 #include "unit.h"
 
 #define ALL (1u << MEDIA_JSON | 1u << MEDIA_YAML | 1u << MEDIA_PROTOBUF)
@@ -27,27 +27,36 @@ START_TEST(accept_headers_are_negotiated)
         {"application/yaml", ALL, true, MEDIA_YAML, AS_OBJECT, false, false},
         {"application/vnd.kubernetes.protobuf", ALL, true, MEDIA_PROTOBUF, AS_OBJECT, false, false},
         {"application/vnd.kubernetes.protobuf", NO_PROTOBUF, true, -1, 0, false, false},
-        {"application/vnd.kubernetes.protobuf,application/json", NO_PROTOBUF, true, MEDIA_JSON, AS_OBJECT, false, false},
-        {"application/vnd.kubernetes.protobuf;stream=watch", ALL, true, MEDIA_PROTOBUF, AS_OBJECT, false, true},
+        {"application/vnd.kubernetes.protobuf,application/json", NO_PROTOBUF, true, MEDIA_JSON, AS_OBJECT,
+         false, false},
+        {"application/vnd.kubernetes.protobuf;stream=watch", ALL, true, MEDIA_PROTOBUF, AS_OBJECT, false,
+         true},
         {"application/json;stream=watch", ALL, true, MEDIA_JSON, AS_OBJECT, false, true},
         {"application/yaml;stream=watch", ALL, true, -1, 0, false, false},
         {"application/json;stream=other", ALL, true, -1, 0, false, false},
         {"text/plain", ALL, true, -1, 0, false, false},
         {"text/plain, */*;q=0.1", ALL, true, MEDIA_JSON, AS_OBJECT, false, false},
-        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", ALL, true, MEDIA_JSON, AS_OBJECT, false, false},
+        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", ALL, true, MEDIA_JSON, AS_OBJECT,
+         false, false},
         {"application/json;q=0.5,application/yaml", ALL, true, MEDIA_YAML, AS_OBJECT, false, false},
         {"*/*,application/yaml", ALL, true, MEDIA_YAML, AS_OBJECT, false, false},
         {"application/cbor", ALL, true, -1, 0, false, false},
         {"application/cbor", ALL | 1u << MEDIA_CBOR, true, MEDIA_CBOR, AS_OBJECT, false, false},
-        {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", ALL, true, MEDIA_JSON, AS_TABLE, false, false},
-        {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", ALL, false, MEDIA_JSON, AS_OBJECT, false, false},
+        {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", ALL, true, MEDIA_JSON, AS_TABLE,
+         false, false},
+        {"application/json;as=Table;v=v1;g=meta.k8s.io,application/json", ALL, false, MEDIA_JSON, AS_OBJECT,
+         false, false},
         {"application/json;as=Table;v=v1beta1;g=meta.k8s.io", ALL, true, MEDIA_JSON, AS_TABLE, false, false},
         {"application/json;as=Table;v=v2;g=meta.k8s.io", ALL, true, -1, 0, false, false},
         {"application/json;as=Table;v=v1;g=apps", ALL, true, -1, 0, false, false},
         {"application/json;as=Other;v=v1;g=meta.k8s.io", ALL, true, -1, 0, false, false},
-        {"application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, application/json;as=Table;v=v1;g=meta.k8s.io", ALL, true, MEDIA_JSON, AS_TABLE, false, false},
-        {"application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", ALL, true, MEDIA_PROTOBUF, AS_PARTIAL, false, false},
-        {"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", ALL, true, MEDIA_JSON, AS_PARTIAL_LIST, false, false},
+        {"application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io, "
+         "application/json;as=Table;v=v1;g=meta.k8s.io",
+         ALL, true, MEDIA_JSON, AS_TABLE, false, false},
+        {"application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", ALL, true,
+         MEDIA_PROTOBUF, AS_PARTIAL, false, false},
+        {"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", ALL, true, MEDIA_JSON,
+         AS_PARTIAL_LIST, false, false},
         {"application/json;as=Table", ALL, true, -1, 0, false, false},
         {"application/json;sv=v1", ALL, true, MEDIA_JSON, AS_OBJECT, false, false},
         {"application/json;sv=v2", ALL, true, -1, 0, false, false},
@@ -63,8 +72,8 @@ START_TEST(accept_headers_are_negotiated)
             continue;
         ck_assert_msg((int)got.media == rows[i].media && (int)got.as == rows[i].as &&
                           got.pretty == rows[i].pretty && got.is_stream == rows[i].is_stream,
-                      "row %zu (%s): media %d as %d pretty %d stream %d", i, rows[i].header, got.media, got.as,
-                      got.pretty, got.is_stream);
+                      "row %zu (%s): media %d as %d pretty %d stream %d", i, rows[i].header, got.media,
+                      got.as, got.pretty, got.is_stream);
     }
     arena_free(a);
 }
@@ -76,9 +85,17 @@ START_TEST(gzip_is_taken_when_wanted)
         const char *header;
         bool wanted;
     } rows[] = {
-        {"gzip", true},          {"", false},          {"deflate", false},        {"gzip, deflate, br", true},
-        {"gzip;q=0", false},     {"gzip;q=0.1", true}, {"deflate, gzip;q=1.0", true}, {"identity;q=1, *;q=0", false},
-        {"GZIP", true},          {"gzip2", false},     {"br,gzip ; q=0.000", false},
+        {"gzip", true},
+        {"", false},
+        {"deflate", false},
+        {"gzip, deflate, br", true},
+        {"gzip;q=0", false},
+        {"gzip;q=0.1", true},
+        {"deflate, gzip;q=1.0", true},
+        {"identity;q=1, *;q=0", false},
+        {"GZIP", true},
+        {"gzip2", false},
+        {"br,gzip ; q=0.000", false},
     };
     for (size_t i = 0; i < N_ELEMENTS(rows); i++)
         ck_assert_msg(negotiate_gzip(text_of(rows[i].header)) == rows[i].wanted, "row %zu", i);
@@ -144,5 +161,5 @@ START_TEST(clauses_are_sorted_as_upstream_sorts_them)
 }
 END_TEST
 
-UNIT_MAIN("negotiate", accept_headers_are_negotiated, gzip_is_taken_when_wanted, content_types_are_read_strictly,
-          clauses_are_sorted_as_upstream_sorts_them)
+UNIT_MAIN("negotiate", accept_headers_are_negotiated, gzip_is_taken_when_wanted,
+          content_types_are_read_strictly, clauses_are_sorted_as_upstream_sorts_them)

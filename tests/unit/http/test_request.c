@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Paths to verbs and resources, queries, and what a handler sets of a response. */
-#include "http.h"
 #include "base.h"
+#include "http.h"
 #include "unit.h"
 
 /* Rows with a "*" are those of kubernetes/apiserver pkg/endpoints/request/requestinfo_test.go. */
@@ -12,48 +12,75 @@ static const struct info_row {
 } info_rows[] = {
     /* * resource paths */
     {"GET", "/api/v1/namespaces", true, "list", "api", "", "v1", "", "namespaces", "", "", "namespaces"},
-    {"GET", "/api/v1/namespaces/other", true, "get", "api", "", "v1", "other", "namespaces", "", "other", "namespaces|other"},
+    {"GET", "/api/v1/namespaces/other", true, "get", "api", "", "v1", "other", "namespaces", "", "other",
+     "namespaces|other"},
     {"GET", "/api/v1/namespaces/other/pods", true, "list", "api", "", "v1", "other", "pods", "", "", "pods"},
-    {"GET", "/api/v1/namespaces/other/pods/foo", true, "get", "api", "", "v1", "other", "pods", "", "foo", "pods|foo"},
-    {"HEAD", "/api/v1/namespaces/other/pods/foo", true, "get", "api", "", "v1", "other", "pods", "", "foo", "pods|foo"},
+    {"GET", "/api/v1/namespaces/other/pods/foo", true, "get", "api", "", "v1", "other", "pods", "", "foo",
+     "pods|foo"},
+    {"HEAD", "/api/v1/namespaces/other/pods/foo", true, "get", "api", "", "v1", "other", "pods", "", "foo",
+     "pods|foo"},
     {"GET", "/api/v1/pods", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
     {"HEAD", "/api/v1/pods", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
     /* * special verbs */
-    {"GET", "/api/v1/proxy/namespaces/other/pods/foo", true, "proxy", "api", "", "v1", "other", "pods", "", "foo", "pods|foo"},
-    {"GET", "/api/v1/proxy/namespaces/other/pods/foo/subpath/not/a/subresource", true, "proxy", "api", "", "v1", "other", "pods", "", "foo", "pods|foo|subpath|not|a|subresource"},
+    {"GET", "/api/v1/proxy/namespaces/other/pods/foo", true, "proxy", "api", "", "v1", "other", "pods", "",
+     "foo", "pods|foo"},
+    {"GET", "/api/v1/proxy/namespaces/other/pods/foo/subpath/not/a/subresource", true, "proxy", "api", "",
+     "v1", "other", "pods", "", "foo", "pods|foo|subpath|not|a|subresource"},
     {"GET", "/api/v1/watch/pods", true, "watch", "api", "", "v1", "", "pods", "", "", "pods"},
     {"GET", "/api/v1/pods?watch=true", true, "watch", "api", "", "v1", "", "pods", "", "", "pods"},
     {"GET", "/api/v1/pods?watch=false", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/watch/namespaces/other/pods", true, "watch", "api", "", "v1", "other", "pods", "", "", "pods"},
-    {"GET", "/api/v1/namespaces/other/pods?watch=1", true, "watch", "api", "", "v1", "other", "pods", "", "", "pods"},
-    {"GET", "/api/v1/namespaces/other/pods?watch=0", true, "list", "api", "", "v1", "other", "pods", "", "", "pods"},
+    {"GET", "/api/v1/watch/namespaces/other/pods", true, "watch", "api", "", "v1", "other", "pods", "", "",
+     "pods"},
+    {"GET", "/api/v1/namespaces/other/pods?watch=1", true, "watch", "api", "", "v1", "other", "pods", "", "",
+     "pods"},
+    {"GET", "/api/v1/namespaces/other/pods?watch=0", true, "list", "api", "", "v1", "other", "pods", "", "",
+     "pods"},
     {"GET", "/api/v1/pods?watch", true, "watch", "api", "", "v1", "", "pods", "", "", "pods"},
     {"GET", "/api/v1/watch", true, "get", "api", "", "v1", "", "", "", "", ""},
     /* * fieldSelector */
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo", true, "list", "api", "", "v1", "", "pods", "", "foo", "pods"},
-    {"GET", "/api/v1/pods?watch=1&fieldSelector=metadata.name==foo,spec.x%3D1", true, "watch", "api", "", "v1", "", "pods", "", "foo", "pods"},
-    {"DELETE", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo", true, "deletecollection", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name!=foo", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Da/b", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3D..", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo&limit=x", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo,bad", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/pods?fieldSelector=spec.a%3Dx%5C%2Cy,metadata.name%3Da%5C%3Db", true, "list", "api", "", "v1", "", "pods", "", "a=b", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo", true, "list", "api", "", "v1", "", "pods", "",
+     "foo", "pods"},
+    {"GET", "/api/v1/pods?watch=1&fieldSelector=metadata.name==foo,spec.x%3D1", true, "watch", "api", "",
+     "v1", "", "pods", "", "foo", "pods"},
+    {"DELETE", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo", true, "deletecollection", "api", "", "v1",
+     "", "pods", "", "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name!=foo", true, "list", "api", "", "v1", "", "pods", "",
+     "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Da/b", true, "list", "api", "", "v1", "", "pods", "",
+     "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3D..", true, "list", "api", "", "v1", "", "pods", "",
+     "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo&limit=x", true, "list", "api", "", "v1", "",
+     "pods", "", "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=metadata.name%3Dfoo,bad", true, "list", "api", "", "v1", "", "pods",
+     "", "", "pods"},
+    {"GET", "/api/v1/pods?fieldSelector=spec.a%3Dx%5C%2Cy,metadata.name%3Da%5C%3Db", true, "list", "api", "",
+     "v1", "", "pods", "", "a=b", "pods"},
     /* * subresources */
-    {"GET", "/api/v1/namespaces/other/pods/foo/status", true, "get", "api", "", "v1", "other", "pods", "status", "foo", "pods|foo|status"},
-    {"GET", "/api/v1/namespaces/foo/finalize", true, "get", "api", "", "v1", "foo", "namespaces", "finalize", "foo", "namespaces|foo|finalize"},
-    {"PUT", "/api/v1/namespaces/foo/status", true, "update", "api", "", "v1", "foo", "namespaces", "status", "foo", "namespaces|foo|status"},
-    {"PUT", "/api/v1/namespaces/other/finalize", true, "update", "api", "", "v1", "other", "namespaces", "finalize", "other", "namespaces|other|finalize"},
-    {"GET", "/apis/apps/v1/namespaces/a/deployments/d/scale", true, "get", "apis", "apps", "v1", "a", "deployments", "scale", "d", "deployments|d|scale"},
+    {"GET", "/api/v1/namespaces/other/pods/foo/status", true, "get", "api", "", "v1", "other", "pods",
+     "status", "foo", "pods|foo|status"},
+    {"GET", "/api/v1/namespaces/foo/finalize", true, "get", "api", "", "v1", "foo", "namespaces", "finalize",
+     "foo", "namespaces|foo|finalize"},
+    {"PUT", "/api/v1/namespaces/foo/status", true, "update", "api", "", "v1", "foo", "namespaces", "status",
+     "foo", "namespaces|foo|status"},
+    {"PUT", "/api/v1/namespaces/other/finalize", true, "update", "api", "", "v1", "other", "namespaces",
+     "finalize", "other", "namespaces|other|finalize"},
+    {"GET", "/apis/apps/v1/namespaces/a/deployments/d/scale", true, "get", "apis", "apps", "v1", "a",
+     "deployments", "scale", "d", "deployments|d|scale"},
     /* * verbs */
-    {"PATCH", "/api/v1/namespaces/other/pods/foo", true, "patch", "api", "", "v1", "other", "pods", "", "foo", "pods|foo"},
-    {"DELETE", "/api/v1/namespaces/other/pods/foo", true, "delete", "api", "", "v1", "other", "pods", "", "foo", "pods|foo"},
-    {"POST", "/api/v1/namespaces/other/pods", true, "create", "api", "", "v1", "other", "pods", "", "", "pods"},
-    {"DELETE", "/api/v1/namespaces/other/pods", true, "deletecollection", "api", "", "v1", "other", "pods", "", "", "pods"},
+    {"PATCH", "/api/v1/namespaces/other/pods/foo", true, "patch", "api", "", "v1", "other", "pods", "", "foo",
+     "pods|foo"},
+    {"DELETE", "/api/v1/namespaces/other/pods/foo", true, "delete", "api", "", "v1", "other", "pods", "",
+     "foo", "pods|foo"},
+    {"POST", "/api/v1/namespaces/other/pods", true, "create", "api", "", "v1", "other", "pods", "", "",
+     "pods"},
+    {"DELETE", "/api/v1/namespaces/other/pods", true, "deletecollection", "api", "", "v1", "other", "pods",
+     "", "", "pods"},
     {"DELETE", "/api/v1/nodes", true, "deletecollection", "api", "", "v1", "", "nodes", "", "", "nodes"},
     {"OPTIONS", "/api/v1/nodes", true, "", "api", "", "v1", "", "nodes", "", "", "nodes"},
     /* * other groups */
-    {"POST", "/apis/extensions/v1beta3/namespaces/other/pods", true, "create", "apis", "extensions", "v1beta3", "other", "pods", "", "", "pods"},
+    {"POST", "/apis/extensions/v1beta3/namespaces/other/pods", true, "create", "apis", "extensions",
+     "v1beta3", "other", "pods", "", "", "pods"},
     {"GET", "/apis/apps/v1/", false, "get", "apis", "", "", "", "", "", "", ""},
     /* * non-resource paths */
     {"GET", "/", false, "get", "", "", "", "", "", "", "", ""},
@@ -65,13 +92,14 @@ static const struct info_row {
     /* slashes */
     {"GET", "//api/v1/pods//", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
     {"GET", "/api/v1/namespaces//pods", true, "list", "api", "", "v1", "", "pods", "", "", "pods"},
-    {"GET", "/api/v1/n/a/b/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18", true, "get", "api", "", "v1", "", "n", "b", "a", "n|a|b|4|5|6|7|8|9|10|11|12|13|14|15|16/17/18"},
+    {"GET", "/api/v1/n/a/b/4/5/6/7/8/9/10/11/12/13/14/15/16/17/18", true, "get", "api", "", "v1", "", "n",
+     "b", "a", "n|a|b|4|5|6|7|8|9|10|11|12|13|14|15|16/17/18"},
 };
 
 static void check_text(size_t row, const char *what, struct text got, const char *wanted)
 {
-    ck_assert_msg(text_is(got, wanted), "row %zu (%s): %s is \"%.*s\", wanted \"%s\"", row, info_rows[row].target, what,
-                  TEXT_ARG(got), wanted);
+    ck_assert_msg(text_is(got, wanted), "row %zu (%s): %s is \"%.*s\", wanted \"%s\"", row,
+                  info_rows[row].target, what, TEXT_ARG(got), wanted);
 }
 
 START_TEST(paths_and_methods_become_verbs_and_resources)
@@ -131,9 +159,9 @@ START_TEST(booleans_are_go_s)
         const char *query;
         bool otherwise, wanted;
     } rows[] = {
-        {"x=1", false, true},   {"x=true", false, true}, {"x=True", false, true}, {"x=t", false, true},
-        {"x=0", true, false},   {"x=F", true, false},    {"x=yes", false, false}, {"x=yes", true, true},
-        {"x=", false, false},   {"y=1", true, true},     {"x=tRUE", false, false},
+        {"x=1", false, true}, {"x=true", false, true}, {"x=True", false, true},  {"x=t", false, true},
+        {"x=0", true, false}, {"x=F", true, false},    {"x=yes", false, false},  {"x=yes", true, true},
+        {"x=", false, false}, {"y=1", true, true},     {"x=tRUE", false, false},
     };
     struct arena *a = arena_new();
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
