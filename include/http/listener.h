@@ -19,7 +19,8 @@ struct listener_options {
     unsigned n_threads;       /* 0: one per core */
     unsigned max_connections; /* 0: from the process's descriptor limit */
     size_t body_max_bytes;    /* 0: 3 MiB */
-    size_t header_max_bytes;  /* 0: 32 KiB */
+    size_t header_max_bytes;  /* 0: 32 KiB; libmicrohttpd's memory for a connection: the header, what is known of it and
+                               * the response's header share it. Past it: 431, 414 for the first line */
     unsigned idle_timeout_s;  /* 0: 180 */
     unsigned header_timeout_s; /* 0: 32, as Go's ReadHeaderTimeout upstream */
     struct workers *workers;  /* borrowed: for FLOW_BLOCK */
@@ -39,5 +40,6 @@ int listener_set_tls(struct listener *l, const struct tls_config *tls, struct st
 void listener_quiesce(struct listener *l);
 /* Requests that are running now, long-running ones apart. */
 void listener_counts(const struct listener *l, unsigned *ret_requests, unsigned *ret_long_running);
-/* Waits for running requests up to grace_ms, aborts what is left, ends the threads, frees. */
+/* Waits for running requests up to grace_ms, aborts what is left, ends the threads, frees. A parked request cannot be
+ * aborted: it waits for its request_resume however long that takes. */
 void listener_stop(struct listener *l, int64_t grace_ms);

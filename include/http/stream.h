@@ -12,8 +12,9 @@
 struct stream;
 
 struct stream_ops {
-    /* The connection is gone or the stream was closed: no more writes are wanted. Called once, on any thread, without
-     * the stream's lock. The producer lets go of its own things here. */
+    /* The connection is gone or the stream was closed: no more writes are wanted. Called once, when the connection lets
+     * go of the stream: on its event loop (never from within push, finish or abort), without the stream's lock; or where
+     * a response that was never sent is replaced. The producer lets go of its own things here. */
     void (*closed)(void *ctx);
     /* Optional: the queue has run empty (event loop; must not block). A producer that makes its bytes when asked
      * (a watcher that walks a ring) pushes the next ones from here. */
