@@ -181,8 +181,10 @@ static struct object *build(const struct parts *p)
     struct layout l = {.parts = p, .pool = (char *)texts + arrays, .head = json,
                        .tail = json + p->head.n + HOLE_MAX};
 
-    memcpy(json, p->head.p, p->head.n);
-    memcpy(json + p->head.n + HOLE_MAX, p->tail.p, p->tail.n);
+    if (p->head.n)
+        memcpy(json, p->head.p, p->head.n);
+    if (p->tail.n)
+        memcpy(json + p->head.n + HOLE_MAX, p->tail.p, p->tail.n);
     *o = (struct object){.refs = 1, .type = p->type, .creation_ns = p->creation_ns, .is_deleting = p->is_deleting,
                          .bytes = (uint32_t)bytes, .n_labels = (uint32_t)p->n_labels, .n_fields = (uint32_t)n_fields,
                          .labels = texts, .fields = texts + 2 * p->n_labels,

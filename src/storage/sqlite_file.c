@@ -16,7 +16,7 @@
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
 
-/* Rows in key order in one tree: the load that reads everything also meets every damaged page of it. */
+/* The load walks the index of keys and fetches every row, so it meets every damaged page of both. */
 static const char schema_sql[] =
     "BEGIN;"
     "CREATE TABLE objects(key TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL);"
