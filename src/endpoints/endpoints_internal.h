@@ -42,6 +42,8 @@ struct representation_form {
      * what they take, tags and lengths included. */
     void (*list)(const struct representation *rep, const struct list_meta *meta, size_t items_bytes,
                  struct buffer *head, struct buffer *tail);
+    /* Puts the objects of a list into the order in which the form shows them. NULL: as they come. */
+    void (*arrange)(const struct representation *rep, struct object **objects, size_t n);
     bool is_shared; /* what is made depends on o and rep only: watch events are made once for all watchers */
 };
 

@@ -197,6 +197,8 @@ enum flow respond_list(struct request *r, struct call *c, struct listing *l)
         return respond_list_gzip(r, c, l);
     }
     list_page_gather(r->arena, l, page);
+    if (c->rep.form->arrange)
+        c->rep.form->arrange(&c->rep, page->objects, page->n);
     if (page->is_unreadable)
         return fail_unreadable(r, c);
     c->state = page;

@@ -6,6 +6,7 @@
 #include "endpoints/table.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "endpoints/printers/printers.h"
 
@@ -243,11 +244,51 @@ static struct text table_single(struct representation *rep, struct object *o, st
     return buffer_text(scratch);
 }
 
+/* --- order ------------------------------------------------------------------------------------------------------------------- */
+
+struct ordered {
+    struct object *object;
+    int64_t precedence;
+};
+
+static int compare_ordered(const void *x, const void *y)
+{
+    const struct ordered *a = x, *b = y;
+
+    if (a->precedence != b->precedence)
+        return a->precedence < b->precedence ? -1 : 1;
+    return text_cmp(a->object->name, b->object->name);
+}
+
+/* Flow schemas stand in the order in which they are tried. */
+static void table_arrange(const struct representation *rep, struct object **objects, size_t n)
+{
+    CLEANUP(arena_freep) struct arena *a = NULL;
+    const struct resource_type *type = rep->resource->type;
+    struct ordered *all;
+
+    if (!text_is(type->name, "flowschemas") || !text_is(type->group, "flowcontrol.apiserver.k8s.io"))
+        return;
+    a = arena_new();
+    all = ARENA_ARRAY(a, struct ordered, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(status_clear) struct status st = {0};
+        struct value tree;
+        all[i].object = objects[i];
+        if (object_tree(a, objects[i], &tree, &st) == 0)
+            all[i].precedence = value_find_int(&tree, TEXT("spec.matchingPrecedence"), 0);
+    }
+    qsort(all, n, sizeof(*all), compare_ordered);
+    for (size_t i = 0; i < n; i++)
+        objects[i] = all[i].object;
+}
+
 const struct representation_form form_table = {
     .name = "table",
     .item = table_item,
     .single = table_single,
     .list_head = table_list_head,
+    .arrange = table_arrange,
     .first = {"", 0},
     .next = {",", 1},
     .tail = {"]}", 2},

@@ -325,4 +325,30 @@ START_TEST(watch_events)
 }
 END_TEST
 
-UNIT_MAIN("endpoints/table", recorded_rows, recorded_columns, column_lines, recorded_ages, forms, watch_events)
+START_TEST(flow_schemas_are_ordered)
+{
+    static const struct {
+        const char *name;
+        int precedence;
+    } schemas[] = {{"a", 500}, {"c", 20}, {"b", 20}};
+    struct fixture f;
+    struct reply r;
+    ptrdiff_t a, b, c;
+
+    fixture_start(&f);
+    for (size_t i = 0; i < N_ELEMENTS(schemas); i++)
+        ck_code(post(&f, "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
+                     arena_printf(f.a, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"matchingPrecedence\":%d,"
+                                       "\"priorityLevelConfiguration\":{\"name\":\"p\"}}}", schemas[i].name, schemas[i].precedence)), 201);
+    r = call(&f, "GET", "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas?includeObject=None", AS_TABLE_V1, NULL);
+    ck_code(r, 200);
+    a = text_find_text(r.body, TEXT("[\"a\",\"p\",500,"));
+    b = text_find_text(r.body, TEXT("[\"b\",\"p\",20,"));
+    c = text_find_text(r.body, TEXT("[\"c\",\"p\",20,"));
+    ck_assert(b > 0 && b < c && c < a);
+    fixture_stop(&f);
+}
+END_TEST
+
+UNIT_MAIN("endpoints/table", recorded_rows, recorded_columns, column_lines, recorded_ages, forms, watch_events,
+          flow_schemas_are_ordered)
