@@ -20,8 +20,6 @@ const struct flag flags[] = {
      "Host name of this server as outsiders know it."},
     {"min-request-timeout", 0, FLAG_INT, "1800", AT(min_request_timeout), "generic",
      "Seconds that a watch is kept open at least; each one ends at a random time between this and its double."},
-    {"request-timeout", 0, FLAG_DURATION, "1m0s", AT(request_timeout), "generic",
-     "Time after which a request that is no watch is answered with a timeout."},
     {"shutdown-delay-duration", 0, FLAG_DURATION, "0s", AT(shutdown_delay_duration), "generic",
      "Time to go on serving after SIGTERM, with readyz failing, so that load balancers notice."},
     {"shutdown-grace-period", 0, FLAG_DURATION, "30s", AT(shutdown_grace_period), "generic",

@@ -14,11 +14,16 @@ struct fixture {
     bool is_kept_up; /* an object that says otherwise is replaced */
 };
 
+/* registry_run needs the operation's own ctx. */
+struct replacement {
+    struct operation op;
+    const struct value *wanted;
+};
+
 static int replace_with_fixture(struct operation *op, const struct object *current, const struct value *tree,
                                 struct value *ret_new, struct status *st)
 {
-    const struct value *wanted = op->ctx;
-    struct value next = value_copy(op->arena, wanted);
+    struct value next = value_copy(op->arena, CONTAINER_OF(op, struct replacement, op)->wanted);
     struct value *meta = value_get(&next, TEXT("metadata"));
     struct value *now = value_at(tree, "metadata", "resourceVersion", NULL);
 
@@ -42,18 +47,18 @@ static int decode_fixture(struct arena *a, const struct resource *res, struct te
 static int keep_up(const struct registry *reg, const struct resource *res, const struct fixture *f, struct arena *a,
                    const struct value *wanted, struct status *st)
 {
-    struct operation op = {.kind = OPERATION_UPDATE,
-                           .registry = reg,
-                           .resource = res,
-                           .arena = a,
-                           .namespace = text_of(f->namespace),
-                           .name = value_text(value_at(wanted, "metadata", "name", NULL)),
-                           .transform = replace_with_fixture,
-                           .ctx = (void *)wanted};
-    int rc = registry_run(&op);
+    struct replacement r = {.op = {.kind = OPERATION_UPDATE,
+                                   .registry = reg,
+                                   .resource = res,
+                                   .arena = a,
+                                   .namespace = text_of(f->namespace),
+                                   .name = value_text(value_at(wanted, "metadata", "name", NULL)),
+                                   .transform = replace_with_fixture},
+                            .wanted = wanted};
+    int rc = registry_run(&r.op);
     if (rc < 0)
-        status_move(st, &op.st);
-    operation_clear(&op);
+        status_move(st, &r.op.st);
+    operation_clear(&r.op);
     return rc;
 }
 

@@ -1,4 +1,4 @@
-/* hooks.h - what happens once the floors stand and before the first request: the objects that every cluster has.
+/* hooks.h - what happens once the floors stand, just behind the listener: the objects that every cluster has.
  * Each hook is a row with the name that readyz shows for it. */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The wiring: who gets what. The one place that knows all floors.
  *
- * Start: settings, keys, store, registry, endpoints, identity, hooks, listener; each step fails with one sentence and the
- * steps before it are undone. A request is taken only once everything stands, so that the first answer of readyz is true.
+ * Start: settings, keys, store, registry, endpoints, identity, listener, hooks; each step fails with one sentence and the
+ * steps before it are undone. The hooks come behind the listener since they write down its port; readyz names each one
+ * that has not finished.
  * End (SIGTERM, SIGINT): readyz fails, the shutdown delay passes, no new work is taken, watches end cleanly, running
  * requests end within the grace period, then the store is closed. A second signal ends the process at once. */
 #include "server.h"
@@ -25,9 +26,10 @@
 #include "server/pki.h"
 #include "server/runtime_config.h"
 
-/* Shared with the readiness check; the rest of the process's life is on the main thread's stack. */
+/* Shared with the readiness checks; the rest of the process's life is on the main thread's stack. */
 struct lifecycle {
     atomic_bool is_ending;
+    atomic_bool *hook_is_done; /* one for each hook */
 };
 
 struct server {
@@ -187,13 +189,21 @@ static int check_ending(void *ctx, struct status *st)
     return atomic_load(&l->is_ending) ? status_set(st, STATUS_SERVICE_UNAVAILABLE, "process is shutting down") : 0;
 }
 
+static int check_hook(void *ctx, struct status *st)
+{
+    atomic_bool *is_done = ctx;
+    return atomic_load(is_done) ? 0 : status_set(st, STATUS_SERVICE_UNAVAILABLE, "not finished");
+}
+
 static int start_endpoints(struct server *s, struct status *st)
 {
     struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, n_hooks + 1);
     size_t n = 0;
 
+    s->lifecycle.hook_is_done = ARENA_ARRAY(s->arena, atomic_bool, n_hooks);
     for (; n < n_hooks; n++)
-        checks[n] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[n].name), HEALTH_ALL, NULL, NULL};
+        checks[n] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[n].name), HEALTH_ALL, check_hook,
+                                          &s->lifecycle.hook_is_done[n]};
     checks[n++] = (struct health_check){"shutdown", HEALTH_READYZ, check_ending, &s->lifecycle};
     const struct endpoints_options opt = {
         .registry = s->registry,
@@ -294,10 +304,12 @@ static int run_hooks(struct server *s, struct status *st)
     const struct hook_context ctx = {.registry = s->registry,
                                      .advertise_address = s->advertise_address,
                                      .service_ip = s->service_ip,
-                                     .secure_port = (uint16_t)s->settings->secure_port};
-    for (size_t i = 0; i < n_hooks; i++)
+                                     .secure_port = listener_port(s->listener)};
+    for (size_t i = 0; i < n_hooks; i++) {
         if (hooks[i].run(&ctx, st) < 0)
             return status_wrap(st, "%s", hooks[i].name);
+        atomic_store(&s->lifecycle.hook_is_done[i], true);
+    }
     return 0;
 }
 
@@ -309,9 +321,9 @@ static int start(struct server *s, struct status *st)
     if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         open_storage(s, st) < 0 || start_registry(s, st) < 0 || start_endpoints(s, st) < 0 ||
-        start_authentication(s, st) < 0 || start_authorization(s, st) < 0 || run_hooks(s, st) < 0)
+        start_authentication(s, st) < 0 || start_authorization(s, st) < 0 || start_listener(s, st) < 0)
         return -1;
-    return start_listener(s, st);
+    return run_hooks(s, st);
 }
 
 /* Accepts a half-built server. */

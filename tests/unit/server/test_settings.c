@@ -35,7 +35,7 @@ START_TEST(defaults_are_those_of_kube_apiserver)
     ck_assert_int_eq(s.secure_port, 6443);
     ck_assert_str_eq(s.bind_address, "0.0.0.0");
     ck_assert_int_eq(s.min_request_timeout, 1800);
-    ck_assert_int_eq(s.request_timeout, 60000000000);
+    ck_assert_int_eq(s.shutdown_grace_period, 30000000000);
     ck_assert(s.anonymous_auth && !s.anonymous_auth_is_set);
     ck_assert_int_eq(s.authorization_mode.n, 1);
     ck_assert_ptr_null(s.tls_cert_file);
@@ -77,7 +77,7 @@ static const struct {
     {"--secure-prot=1", "unknown flag: --secure-prot (the nearest is --secure-port; --help lists all)"},
     {"--secure-port", "flag needs an argument: --secure-port"},
     {"--secure-port=x", "invalid argument \"x\" for \"--secure-port\" flag: not a int"},
-    {"--request-timeout=5", "invalid argument \"5\" for \"--request-timeout\" flag: not a duration"},
+    {"--watch-history=5", "invalid argument \"5\" for \"--watch-history\" flag: not a duration"},
     {"--anonymous-auth=maybe", "invalid argument \"maybe\" for \"--anonymous-auth\" flag: not a bool"},
     {"serve", "unexpected argument \"serve\": all settings are flags"},
     {"--config=/nowhere/x.yaml", "--config: open /nowhere/x.yaml: no such file or directory"},
