@@ -22,5 +22,6 @@ void endpoints_stop(struct endpoints *e)
     frames_clear(e);
     pthread_mutex_destroy(&e->watches_mu);
     pthread_mutex_destroy(&e->frames_mu);
+    openapi_free(e->openapi);
     free(e);
 }

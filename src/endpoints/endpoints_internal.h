@@ -13,6 +13,7 @@
 
 struct endpoints;
 struct call;
+struct openapi;
 struct watch;
 
 typedef enum flow (*call_step)(struct request *r, struct call *c);
@@ -201,6 +202,9 @@ enum flow serve_healthz(struct request *r, struct endpoints *e, struct text rest
 enum flow serve_livez(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_readyz(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_openapi_v2(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text rest);
+void openapi_free(struct openapi *o); /* accepts NULL */
 enum flow serve_root(struct request *r, struct endpoints *e, struct text rest);
 /* The i-th check of the health pages; false behind the last. */
 bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret);
@@ -222,6 +226,7 @@ bool type_is_offered(const struct endpoints *e, const struct resource_type *type
 struct endpoints {
     struct endpoints_options opt; /* set before the first request, then read-only */
     struct storage *storage;
+    struct openapi *openapi; /* NULL until the first request for it; openapi.c guards it */
 
     pthread_mutex_t watches_mu; /* guards the next three; nothing is called with it held but stream_finish */
     struct list watches;

@@ -11,6 +11,8 @@ const struct route routes[] = {
     {"/api", ROUTE_SLASH, serve_api},
     {"/apis", ROUTE_SLASH, serve_apis},
     {"/", ROUTE_EXACT, serve_root},
+    {"/openapi/v2", ROUTE_EXACT, serve_openapi_v2},
+    {"/openapi/v3", ROUTE_BELOW, serve_openapi_v3},
     {NULL, ROUTE_EXACT, NULL},
 };
 
