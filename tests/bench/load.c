@@ -2,9 +2,10 @@
 /* What the server costs, measured from outside: starts it, loads it over kept-alive TLS connections with the
  * administrator's client certificate, and prints one line per figure with its target beside it.
  *   load SERVER DATA_DIR POD.json
- * CPU is the server's own (all its threads), read from the kernel's clock of that process before and after many operations, so
- * what the load itself burns beside it does not count. The watch figure is what 200 watchers add to the same writes made
- * without them. Exits with 1 when an answer is not what it should be; a missed target is only marked. */
+ * CPU is the server's own (all its threads), read from the kernel's clock of that process before and after
+ * many operations, so what the load itself burns beside it does not count. The watch figure is what 200
+ * watchers add to the same writes made without them. Exits with 1 when an answer is not what it should be; a
+ * missed target is only marked. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -51,7 +52,8 @@ __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *for
     exit(1);
 }
 
-/* --- figures ---------------------------------------------------------------------------------------------------- */
+/* --- figures
+ * ---------------------------------------------------------------------------------------------------- */
 static double now(clockid_t clock)
 {
     struct timespec t;
@@ -79,13 +81,15 @@ static double rss_kb(void)
 static void figure(const char *what, double value, const char *unit, double target)
 {
     if (target > 0)
-        printf("%-52s %9.2f %-3s  target %6g  %s\n", what, value, unit, target, value <= target ? "met" : "MISSED");
+        printf("%-52s %9.2f %-3s  target %6g  %s\n", what, value, unit, target,
+               value <= target ? "met" : "MISSED");
     else
         printf("%-52s %9.2f %-3s\n", what, value, unit);
     fflush(stdout);
 }
 
-/* --- one connection --------------------------------------------------------------------------------------------- */
+/* --- one connection
+ * --------------------------------------------------------------------------------------------- */
 struct conn {
     SSL *ssl;
     int fd;
@@ -165,7 +169,8 @@ static void skip(struct conn *c, size_t n)
 static void ask(struct conn *c, const char *method, const char *path, const char *more, const char *body)
 {
     char head[1024];
-    int n = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\n%sContent-Length: %zu\r\n\r\n",
+    int n = snprintf(head, sizeof(head),
+                     "%s %s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\n%sContent-Length: %zu\r\n\r\n",
                      method, path, more, strlen(body));
     char *all = malloc((size_t)n + strlen(body) + 1);
     memcpy(all, head, (size_t)n);
@@ -220,7 +225,8 @@ static void expect_success(struct conn *c)
         fail("answer %d", code);
 }
 
-/* --- the server ------------------------------------------------------------------------------------------------- */
+/* --- the server
+ * ------------------------------------------------------------------------------------------------- */
 static int free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -277,7 +283,8 @@ static void forget_store(void)
     }
 }
 
-/* --- many clients ------------------------------------------------------------------------------------------------ */
+/* --- many clients
+ * ------------------------------------------------------------------------------------------------ */
 struct client {
     struct conn *conn;
     int index;
@@ -285,9 +292,9 @@ struct client {
 static struct client clients[N_CLIENTS];
 typedef void op_fn(struct client *, int i, const void *ctx);
 
-/* Runs op n_ops times on each of n clients, each with one request under way, and returns the server's CPU seconds per operation.
- * One thread plays them all: a thread for each would sleep after each request, and the kernel would charge its waking to the
- * server, which a client across a network does not do. */
+/* Runs op n_ops times on each of n clients, each with one request under way, and returns the server's CPU
+ * seconds per operation. One thread plays them all: a thread for each would sleep after each request, and the
+ * kernel would charge its waking to the server, which a client across a network does not do. */
 static double load(int n, int n_ops, op_fn *op, const void *ctx)
 {
     double before = cpu();
@@ -311,14 +318,17 @@ static void op_read(struct client *c, int i, const void *ctx)
 }
 static void create_pod(struct conn *c, const char *namespace, const char *name)
 {
-    static const char format[] =
-        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"labels\":{\"app.kubernetes.io/"
-        "name\":\"web\",\"pod-template-hash\":\"6d5f7c9b8\"},\"annotations\":{\"example.com/notes\":\"%s\"}},%s";
+    static const char format[] = "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\","
+                                 "\"labels\":{\"app.kubernetes.io/"
+                                 "name\":\"web\",\"pod-template-hash\":\"6d5f7c9b8\"},\"annotations\":{"
+                                 "\"example.com/notes\":\"%s\"}},%s";
     char path[128], notes[1200] = "", body[8192];
     snprintf(path, sizeof(path), "/api/v1/namespaces/%s/pods", namespace);
     /* What a running pod gains in status and managed fields; the words differ from pod to pod. */
-    for (size_t n = 0, i = strtoul(name + strlen(name) - 5, NULL, 10); n + 12 < sizeof(notes); i = i * 1103515245 + 12345)
-        n += (size_t)snprintf(notes + n, sizeof(notes) - n, "%s-%02zu ", i & 4096 ? "ready" : "node", i >> 16 & 63);
+    for (size_t n = 0, i = strtoul(name + strlen(name) - 5, NULL, 10); n + 12 < sizeof(notes);
+         i = i * 1103515245 + 12345)
+        n += (size_t)snprintf(notes + n, sizeof(notes) - n, "%s-%02zu ", i & 4096 ? "ready" : "node",
+                              i >> 16 & 63);
     snprintf(body, sizeof(body), format, name, notes, pod_spec);
     ask(c, "POST", path, "Content-Type: " JSON "\r\n", body);
 }
@@ -335,7 +345,8 @@ static void op_renew(struct client *c, int i, const void *ctx)
     (void)ctx;
     char path[128], body[128];
     snprintf(path, sizeof(path), "/apis/coordination.k8s.io/v1/namespaces/default/leases/node-%d", c->index);
-    snprintf(body, sizeof(body), "{\"spec\":{\"renewTime\":\"2026-03-04T05:06:%02d.%06dZ\"}}", i / 1000 % 60, i % 1000);
+    snprintf(body, sizeof(body), "{\"spec\":{\"renewTime\":\"2026-03-04T05:06:%02d.%06dZ\"}}", i / 1000 % 60,
+             i % 1000);
     ask(c->conn, "PATCH", path, "Content-Type: application/merge-patch+json\r\n", body);
 }
 static void make_leases(void)
@@ -343,8 +354,10 @@ static void make_leases(void)
     for (int i = 0; i < N_CLIENTS; i++) {
         char body[512];
         snprintf(body, sizeof(body),
-                 "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":\"node-%d\"},\"spec\":{"
-                 "\"holderIdentity\":\"node-%d\",\"leaseDurationSeconds\":40,\"renewTime\":\"2026-03-04T05:06:07.000000Z\"}}",
+                 "{\"apiVersion\":\"coordination.k8s.io/"
+                 "v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":\"node-%d\"},\"spec\":{"
+                 "\"holderIdentity\":\"node-%d\",\"leaseDurationSeconds\":40,\"renewTime\":\"2026-03-04T05:"
+                 "06:07.000000Z\"}}",
                  i, i);
         ask(clients[i].conn, "POST", "/apis/coordination.k8s.io/v1/namespaces/default/leases",
             "Content-Type: " JSON "\r\n", body);
@@ -352,13 +365,15 @@ static void make_leases(void)
     }
 }
 
-/* --- watchers ----------------------------------------------------------------------------------------------------- */
+/* --- watchers
+ * ----------------------------------------------------------------------------------------------------- */
 static struct conn *watchers[N_WATCHERS];
 static int watch_epoll;
 static atomic_int n_events;
 static atomic_size_t n_event_bytes;
 
-/* Plays all watchers. An event is a chunk of its own or shares one; each ends with a newline, and JSON escapes those within. */
+/* Plays all watchers. An event is a chunk of its own or shares one; each ends with a newline, and JSON
+ * escapes those within. */
 static void *watchers_main(void *arg)
 {
     (void)arg;
@@ -412,13 +427,15 @@ static void watch_figures(void)
     double before = cpu();
     load(1, N_WRITES, op_create, "kube-public");
     wait_events(N_WRITES * N_WATCHERS);
-    figure("watch event of 3 KB to one of 200 watchers", ((cpu() - before) / N_WRITES - idle) / N_WATCHERS * 1e6, "us", 5);
+    figure("watch event of 3 KB to one of 200 watchers",
+           ((cpu() - before) / N_WRITES - idle) / N_WATCHERS * 1e6, "us", 5);
     before = cpu();
     for (int i = 1; i <= N_WRITES; i++) {
         load(1, 1, op_create, "kube-public");
         wait_events((N_WRITES + i) * N_WATCHERS);
     }
-    figure("  the same, the next write after all have it", ((cpu() - before) / N_WRITES - idle) / N_WATCHERS * 1e6, "us", 0);
+    figure("  the same, the next write after all have it",
+           ((cpu() - before) / N_WRITES - idle) / N_WATCHERS * 1e6, "us", 0);
     printf("  bytes of an event: %zu\n", atomic_load(&n_event_bytes) / (size_t)atomic_load(&n_events));
     figure("  memory of a watcher after these events", (rss_kb() - rss) / N_WATCHERS, "KB", 0);
 }
@@ -437,7 +454,8 @@ static void use_certificate(void)
     char cert[512], key[512];
     snprintf(cert, sizeof(cert), "%s/pki/admin.crt", data_dir);
     snprintf(key, sizeof(key), "%s/pki/admin.key", data_dir);
-    if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1 || SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
+    if (SSL_CTX_use_certificate_chain_file(tls, cert) != 1 ||
+        SSL_CTX_use_PrivateKey_file(tls, key, SSL_FILETYPE_PEM) != 1)
         fail("no client certificate in %s/pki", data_dir);
 }
 
@@ -451,11 +469,23 @@ static void read_figures(void)
         const char *unit;
         double target;
     } rows[] = {
-        {"GET of a pod, resourceVersion=0", {"/api/v1/namespaces/default/pods/web-6d5f7c9b8-01000?resourceVersion=0", ""}, 8, 4000, 1e6, "us", 22},
+        {"GET of a pod, resourceVersion=0",
+         {"/api/v1/namespaces/default/pods/web-6d5f7c9b8-01000?resourceVersion=0", ""},
+         8,
+         4000,
+         1e6,
+         "us",
+         22},
         {"LIST of 2,000 pods", {LIST_PATH, ""}, 2, 25, 1e3, "ms", 5},
         {"LIST of 2,000 pods, gzip", {LIST_PATH, "Accept-Encoding: gzip\r\n"}, 2, 100, 1e3, "ms", 1},
         {"LIST of 2,000 pods, protobuf", {LIST_PATH, "Accept: " PROTOBUF "\r\n"}, 2, 25, 1e3, "ms", 4},
-        {"LIST of 500 pods as a Table", {"/api/v1/namespaces/default/pods?limit=500", "Accept: " TABLE "\r\n"}, 2, 100, 1e3, "ms", 1},
+        {"LIST of 500 pods as a Table",
+         {"/api/v1/namespaces/default/pods?limit=500", "Accept: " TABLE "\r\n"},
+         2,
+         100,
+         1e3,
+         "ms",
+         1},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         load(1, 2, op_read, &rows[i].ctx); /* warm */
@@ -501,9 +531,11 @@ int main(int argc, char **argv)
     figure("memory with 2,000 pods", rss_kb() / 1024, "MB", 0);
     read_figures();
     figure("memory with 2,000 pods, after all these lists", rss_kb() / 1024, "MB", 40);
-    figure("CREATE of a pod, 16 clients", load(N_CLIENTS, 250, op_create, "kube-node-lease") * 1e6, "us", 100);
+    figure("CREATE of a pod, 16 clients", load(N_CLIENTS, 250, op_create, "kube-node-lease") * 1e6, "us",
+           100);
     make_leases();
-    figure("renewal of a Lease by merge patch, 16 clients", load(N_CLIENTS, 400, op_renew, NULL) * 1e6, "us", 75);
+    figure("renewal of a Lease by merge patch, 16 clients", load(N_CLIENTS, 400, op_renew, NULL) * 1e6, "us",
+           75);
     watch_figures();
     kill(server, SIGKILL); /* the watchers are still there, and their thread ends with us */
     waitpid(server, NULL, 0);
