@@ -38,6 +38,7 @@ static pid_t server = -1;
 static clockid_t server_clock;
 static int port;
 static SSL_CTX *tls;
+static atomic_bool is_over;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
@@ -135,6 +136,8 @@ static void fill(struct conn *c)
     if (c->pos == c->len)
         c->pos = c->len = 0;
     int n = SSL_read(c->ssl, c->buf + c->len, (int)(sizeof(c->buf) - c->len));
+    while (n <= 0 && atomic_load(&is_over))
+        pause(); /* the watchers' thread, when main has ended the server */
     if (n <= 0)
         fail("the server closed a connection");
     c->len += (size_t)n;
@@ -537,6 +540,7 @@ int main(int argc, char **argv)
     figure("renewal of a Lease by merge patch, 16 clients", load(N_CLIENTS, 400, op_renew, NULL) * 1e6, "us",
            75);
     watch_figures();
+    atomic_store(&is_over, true);
     kill(server, SIGKILL); /* the watchers are still there, and their thread ends with us */
     waitpid(server, NULL, 0);
     return 0;
