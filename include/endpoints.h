@@ -34,11 +34,12 @@ struct endpoints_options {
     int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
     const struct health_check *health_checks; /* besides ping, log, etcd and those of readyz that endpoints knows itself */
     size_t n_health_checks;
-    const char *server_address; /* "host:port" that /api announces to clients; NULL: left out */
 };
 
 /* Registers the metrics, makes what is derived from the registry's table. */
 int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret, struct status *st);
+/* "host:port" that /api announces to clients from now on; borrowed. The port is known only once the listener has it. */
+void endpoints_announce(struct endpoints *e, const char *server_address);
 /* Ends all watches cleanly (their streams finish); new ones are refused with SERVICE_UNAVAILABLE. First step of a drain. */
 void endpoints_end_watches(struct endpoints *e);
 /* After the listener has stopped. Accepts NULL. */

@@ -61,6 +61,11 @@ static struct value typed_object(struct arena *a, struct text kind, struct text 
     return v;
 }
 
+static bool is_read(const struct request *r)
+{
+    return text_is(r->method, "GET") || text_is(r->method, "HEAD");
+}
+
 /* --- one document for each group and version --------------------------------------------------------------------------------- */
 
 /* A kind of another group or version than the resource's says so. */
@@ -166,6 +171,8 @@ static enum flow serve_group(struct request *r, struct endpoints *e, struct text
 
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version)
 {
+    if (!is_read(r))
+        return fail_method(r);
     return version.n ? serve_resources(r, e, group, version) : serve_group(r, e, group);
 }
 
@@ -177,9 +184,10 @@ static enum flow serve_core_versions(struct request *r, struct endpoints *e)
 
     value_append(a, &versions, value_string(TEXT("v1")));
     value_add(a, &v, TEXT("versions"), versions);
-    if (e->opt.server_address) {
+    const char *address = atomic_load(&e->server_address);
+    if (address) {
         value_add(a, &cidr, TEXT("clientCIDR"), value_string(TEXT("0.0.0.0/0")));
-        value_add(a, &cidr, TEXT("serverAddress"), value_string(text_of(e->opt.server_address)));
+        value_add(a, &cidr, TEXT("serverAddress"), value_string(text_of(address)));
         value_append(a, &cidrs, cidr);
     }
     value_add(a, &v, TEXT("serverAddressByClientCIDRs"), cidrs);
@@ -360,7 +368,7 @@ static enum discovery_form choose_form(struct request *r)
             (is_json || text_is(clauses[i].subtype, "vnd.kubernetes.protobuf")))
             return is_json ? FORM_AGGREGATED_JSON : FORM_AGGREGATED_PROTOBUF;
     }
-    return n ? FORM_NOT_SERVED : FORM_OLD;
+    return request_header(r, "Accept").n ? FORM_NOT_SERVED : FORM_OLD;
 }
 
 static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is_core)
@@ -368,6 +376,8 @@ static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is
     CLEANUP(status_clear) struct status st = {0};
     enum discovery_form form = choose_form(r);
 
+    if (!is_read(r))
+        return fail_method(r);
     switch (form) {
     case FORM_OLD:
         return is_core ? serve_core_versions(r, e) : serve_groups(r, e);

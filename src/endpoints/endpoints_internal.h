@@ -226,6 +226,7 @@ bool type_is_offered(const struct endpoints *e, const struct resource_type *type
 struct endpoints {
     struct endpoints_options opt; /* set before the first request, then read-only */
     struct storage *storage;
+    _Atomic(const char *) server_address; /* see endpoints_announce; NULL until then */
     struct openapi *openapi; /* NULL until the first request for it; openapi.c guards it */
 
     pthread_mutex_t watches_mu; /* guards the next three; nothing is called with it held but stream_finish */
