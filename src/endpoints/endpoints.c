@@ -15,6 +15,11 @@ int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret,
     return 0;
 }
 
+void endpoints_announce(struct endpoints *e, const char *server_address)
+{
+    atomic_store(&e->server_address, server_address);
+}
+
 void endpoints_stop(struct endpoints *e)
 {
     if (!e)

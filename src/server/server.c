@@ -212,7 +212,6 @@ static int start_endpoints(struct server *s, struct status *st)
         .min_request_timeout_s = (unsigned)s->settings->min_request_timeout,
         .health_checks = checks,
         .n_health_checks = n,
-        .server_address = arena_printf(s->arena, "%s:%u", s->advertise_address, (unsigned)s->settings->secure_port),
     };
     return endpoints_start(&opt, &s->wiring.endpoints, st);
 }
@@ -296,7 +295,11 @@ static int start_listener(struct server *s, struct status *st)
                                          .filters = chain,
                                          .wiring = &s->wiring,
                                          .write_status = endpoints_write_status};
-    return listener_start(&opt, &s->listener, st);
+    if (listener_start(&opt, &s->listener, st) < 0)
+        return -1;
+    endpoints_announce(s->wiring.endpoints,
+                       arena_printf(s->arena, "%s:%u", s->advertise_address, listener_port(s->listener)));
+    return 0;
 }
 
 static int run_hooks(struct server *s, struct status *st)
