@@ -13,9 +13,17 @@
 #define HASH_BYTES 64
 #define GZIP_LEVEL 6
 
+enum openapi_form { FORM_V3, FORM_V2, FORM_V2_PROTOBUF };
+static const char *const content_types[] = {
+    [FORM_V3] = "application/json",
+    [FORM_V2] = "application/json",
+    [FORM_V2_PROTOBUF] = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+};
+
 struct openapi_page {
     struct text name; /* "apis/apps/v1" */
-    struct openapi_part part;
+    enum openapi_form form;
+    struct openapi_part part; /* of version 3 */
     struct blob *zipped;
     struct text hash; /* in hexadecimal digits */
 };
@@ -25,7 +33,7 @@ struct openapi {
     struct openapi_part *parts;
     struct openapi_page *pages; /* by name */
     size_t n_pages, n_parts;
-    struct openapi_page v2;
+    struct openapi_page v2, v2_protobuf;
     struct text index;
     struct text index_hash;
 };
@@ -44,14 +52,16 @@ static struct text hash_of(struct arena *a, struct text t)
     return buffer_text(&b);
 }
 
-static struct text page_json(struct arena *a, const struct endpoints *e, const struct openapi *o,
+static struct text page_text(struct arena *a, const struct endpoints *e, const struct openapi *o,
                              const struct openapi_page *page)
 {
     struct buffer b = BUFFER_IN(a);
-    bool is_v3 = page != &o->v2;
+    bool is_v3 = page->form == FORM_V3;
     struct value v = is_v3 ? openapi_document(a, e, true, &page->part, 1)
                            : openapi_document(a, e, false, o->parts, o->n_parts);
 
+    if (page->form == FORM_V2_PROTOBUF)
+        return openapi_protobuf(a, &v);
     json_write(&b, &v);
     return buffer_text(&b);
 }
@@ -59,10 +69,10 @@ static struct text page_json(struct arena *a, const struct endpoints *e, const s
 static void page_make(const struct endpoints *e, struct openapi *o, struct openapi_page *page)
 {
     CLEANUP(arena_freep) struct arena *scratch = arena_new();
-    struct text json = page_json(scratch, e, o, page);
+    struct text plain = page_text(scratch, e, o, page);
 
-    page->hash = hash_of(o->arena, json);
-    page->zipped = gzip_blob(json, GZIP_LEVEL);
+    page->hash = hash_of(o->arena, plain);
+    page->zipped = gzip_blob(plain, GZIP_LEVEL);
 }
 
 static struct text part_name(struct arena *a, const struct openapi_part *part)
@@ -99,7 +109,10 @@ static struct openapi *openapi_make(const struct endpoints *e)
         page_make(e, o, &o->pages[i]);
     }
     qsort(o->pages, o->n_pages, sizeof(o->pages[0]), page_compare);
+    o->v2.form = FORM_V2;
     page_make(e, o, &o->v2);
+    o->v2_protobuf.form = FORM_V2_PROTOBUF;
+    page_make(e, o, &o->v2_protobuf);
     index = BUFFER_IN(o->arena);
     buffer_add_str(&index, "{\"paths\":{");
     for (size_t i = 0; i < o->n_pages; i++)
@@ -127,25 +140,35 @@ void openapi_free(struct openapi *o)
     for (size_t i = 0; i < o->n_pages; i++)
         blob_unref(o->pages[i].zipped);
     blob_unref(o->v2.zipped);
+    blob_unref(o->v2_protobuf.zipped);
     arena_free(o->arena);
     free(o);
 }
 
 /* --- answers --- */
 
-static bool accepts_json(struct request *r)
+/* The first clause that fits decides. False: 406. */
+static bool choose(struct request *r, bool has_protobuf, bool *ret_is_protobuf)
 {
     struct text header = request_header(r, "Accept");
     struct media *clauses;
     size_t n;
 
+    *ret_is_protobuf = false;
     if (!header.n)
         return true;
     n = media_parse_accept(r->arena, header, &clauses);
-    for (size_t i = 0; i < n; i++)
-        if ((text_is(clauses[i].type, "application") || text_is(clauses[i].type, "*")) &&
-            (text_is(clauses[i].subtype, "json") || text_is(clauses[i].subtype, "*")))
+    for (size_t i = 0; i < n; i++) {
+        if (!text_is(clauses[i].type, "application") && !text_is(clauses[i].type, "*"))
+            continue;
+        if (text_is(clauses[i].subtype, "json") || text_is(clauses[i].subtype, "*"))
             return true;
+        *ret_is_protobuf =
+            has_protobuf && (text_is(clauses[i].subtype, "com.github.proto-openapi.spec.v2.v1.0+protobuf") ||
+                             text_is(clauses[i].subtype, "com.github.proto-openapi.spec.v2@v1.0+protobuf"));
+        if (*ret_is_protobuf)
+            return true;
+    }
     return false;
 }
 
@@ -169,10 +192,10 @@ static enum flow send_page(struct request *r, struct endpoints *e, const struct 
         return FLOW_DONE;
     if (negotiate_gzip(request_header(r, "Accept-Encoding"))) {
         response_set_header(r, "Content-Encoding", TEXT("gzip"));
-        response_blob(r, 200, "application/json", blob_ref(page->zipped));
+        response_blob(r, 200, content_types[page->form], blob_ref(page->zipped));
         r->response.is_compressed = true;
     } else {
-        response_bytes(r, 200, "application/json", page_json(r->arena, e, o, page));
+        response_bytes(r, 200, content_types[page->form], page_text(r->arena, e, o, page));
     }
     return FLOW_DONE;
 }
@@ -185,14 +208,15 @@ static bool is_read(const struct request *r)
 enum flow serve_openapi_v2(struct request *r, struct endpoints *e, struct text rest)
 {
     const struct openapi *o;
+    bool is_protobuf;
 
     (void)rest;
     if (!is_read(r))
         return fail_method(r);
-    if (!accepts_json(r))
+    if (!choose(r, true, &is_protobuf))
         return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);
-    return send_page(r, e, o, &o->v2);
+    return send_page(r, e, o, is_protobuf ? &o->v2_protobuf : &o->v2);
 }
 
 /* An answer to a URL with the hash never changes. */
@@ -216,10 +240,11 @@ enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text r
     const struct openapi_page *page;
     struct openapi_page key = {.name = rest};
     struct text hash = request_query(r, "hash");
+    bool is_protobuf;
 
     if (!is_read(r))
         return fail_method(r);
-    if (!accepts_json(r))
+    if (!choose(r, false, &is_protobuf))
         return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);
     if (!rest.n) {

@@ -296,6 +296,13 @@ static void transport_add(struct document *d, struct value consumes, size_t n_me
     value_add(d->a, op, TEXT("schemes"), strings(d->a, schemes, 1));
 }
 
+/* Namespaces are answered as they are while they end, but upstream's documents do not say so. */
+static bool says_deleted(const struct resource *res)
+{
+    return (res->strategy->flags & STRATEGY_RETURNS_DELETED) &&
+           !(res->type->group.n == 0 && text_is(res->type->name, "namespaces"));
+}
+
 static void operation_add(struct document *d, struct path *path, const struct verb_shape *shape,
                           const struct resource *res, const struct resource_sub *sub, struct text id)
 {
@@ -313,8 +320,7 @@ static void operation_add(struct document *d, struct path *path, const struct ve
         answer = t->list_kind->schema->full_name;
     if (shape->answer == ANSWER_EVENT)
         answer = TEXT(META "WatchEvent");
-    if (shape->answer == ANSWER_STATUS ||
-        (shape->answer == ANSWER_DELETED && !(res->strategy->flags & STRATEGY_RETURNS_DELETED)))
+    if (shape->answer == ANSWER_STATUS || (shape->answer == ANSWER_DELETED && !says_deleted(res)))
         answer = TEXT(META "Status");
 
     transport_add(d,

@@ -116,9 +116,26 @@ static void put_enum(struct publish *p, const struct schema_enum *e, struct valu
 
 static struct value element(struct publish *p, const struct schema_type *t, const struct schema_enum *e);
 
-/* is_property: upstream's has a description, which makes it a neighbour. */
+/* In version 3 a description counts as a neighbour of the reference. These are the fields without one upstream. */
+static const struct {
+    const char *schema, *field;
+} undescribed[] = {
+    {"JSONSchemaProps", "additionalItems"}, {"JSONSchemaProps", "additionalProperties"},
+    {"JSONSchemaProps", "example"},         {"JSONSchemaProps", "externalDocs"},
+    {"JSONSchemaProps", "items"},           {"JSONSchemaProps", "not"},
+    {"IngressRule", "http"},
+};
+
+static bool is_described(const struct schema *s, const struct schema_field *f)
+{
+    for (size_t i = 0; i < N_ELEMENTS(undescribed); i++)
+        if (text_is(s->name, undescribed[i].schema) && text_is(f->name, undescribed[i].field))
+            return false;
+    return true;
+}
+
 static void put_type(struct publish *p, const struct schema_type *t, const struct schema_enum *e, struct text fallback,
-                     bool is_property, struct value *v)
+                     bool has_neighbour, struct value *v)
 {
     struct arena *a = p->arena;
     struct text name = reference_name(t);
@@ -128,7 +145,7 @@ static void put_type(struct publish *p, const struct schema_type *t, const struc
         value_add(a, v, TEXT("default"), parsed(a, fallback));
     if (name.n) {
         struct value ref = publish_reference(p, name);
-        if (p->is_v3 && (has_default || is_property)) {
+        if (p->is_v3 && (has_default || has_neighbour)) {
             struct value all = value_list();
             value_append(a, &all, ref);
             value_add(a, v, TEXT("allOf"), all);
@@ -166,7 +183,7 @@ static void put_merge(struct publish *p, uint8_t kind, const struct schema_field
 {
     static const char *const names[] = {
         [MERGE_ATOMIC] = "atomic", [MERGE_SET] = "set", [MERGE_MAP] = "map", [MERGE_GRANULAR] = "granular"};
-    bool is_list = kind == TYPE_LIST || kind == TYPE_WRAPPED_LIST;
+    bool is_list = kind == TYPE_LIST || kind == TYPE_WRAPPED_LIST || kind == TYPE_BYTES;
 
     if (merge == MERGE_DEFAULT)
         return;
@@ -202,7 +219,7 @@ static void put_patch(struct publish *p, const struct schema_field *f, struct va
         value_add(p->arena, v, TEXT("x-kubernetes-patch-strategy"), value_string(buffer_text(&b)));
 }
 
-static struct value property(struct publish *p, const struct schema_field *f)
+static struct value property(struct publish *p, const struct schema *s, const struct schema_field *f)
 {
     struct value v = value_object();
     struct text fallback = f->fallback;
@@ -211,7 +228,7 @@ static struct value property(struct publish *p, const struct schema_field *f)
         fallback = text_of(zero_of(&f->type, f->flags & FIELD_KEEP_EMPTY));
     if (f->description.n)
         value_add(p->arena, &v, TEXT("description"), value_string(f->description));
-    put_type(p, &f->type, f->enumeration, fallback, true, &v);
+    put_type(p, &f->type, f->enumeration, fallback, is_described(s, f), &v);
     put_merge(p, f->type.kind, f, f->merge, &v);
     put_patch(p, f, &v);
     return v;
@@ -229,6 +246,12 @@ static void put_gvk(struct publish *p, struct text group, struct text version, s
     value_append(p->arena, list, gvk);
 }
 
+/* Groups of kinds that are not registered with upstream's server. */
+static bool is_unregistered(struct text group)
+{
+    return text_is(group, "*") || text_is(group, "apidiscovery.k8s.io") || text_is(group, "meta.k8s.io");
+}
+
 /* Every group-version has kinds such as DeleteOptions. */
 static void put_all_versions(struct publish *p, struct text kind, struct value *list)
 {
@@ -240,7 +263,7 @@ static void put_all_versions(struct publish *p, struct text kind, struct value *
     }
     for (size_t i = 0; i < n_schema_kinds; i++) {
         const struct gvk *k = &schema_kinds[i].gvk, *before = i ? &schema_kinds[i - 1].gvk : NULL;
-        if (!text_is(k->group, "*") && !text_is(k->version, "*") &&
+        if (!is_unregistered(k->group) &&
             !(before && text_eq(before->group, k->group) && text_eq(before->version, k->version)))
             put_gvk(p, k->group, k->version, kind, list);
     }
@@ -276,7 +299,7 @@ static struct value define(struct publish *p, const struct schema *s)
         const struct schema_field *f = &s->fields[i];
         if (f->flags & FIELD_IS_REQUIRED)
             value_append(p->arena, &required, value_string(f->name));
-        value_add(p->arena, &properties, f->name, property(p, f));
+        value_add(p->arena, &properties, f->name, property(p, s, f));
     }
     if (required.n)
         value_add(p->arena, &v, TEXT("required"), required);
