@@ -7,6 +7,7 @@
 
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -121,6 +122,7 @@ static struct openapi *openapi_make(const struct endpoints *e)
     buffer_add_str(&index, "}}\n");
     o->index = buffer_text(&index);
     o->index_hash = hash_of(o->arena, o->index);
+    malloc_trim(0); /* the trees took many times what is kept */
     return o;
 }
 
