@@ -91,7 +91,7 @@ static void add_decimal(struct buffer *b, uint64_t value, unsigned decimals)
     for (unsigned i = decimals; i-- > 0; rest /= 10)
         digits[i] = (char)('0' + rest % 10);
     size_t n = decimals;
-    while (digits[n - 1] == '0')
+    while (n > 1 && digits[n - 1] == '0')
         n--;
     buffer_add_char(b, '.');
     buffer_add_bytes(b, digits, n);

@@ -90,7 +90,8 @@ static int hex_digit(char c)
 
 static uint32_t hex4(const char *p)
 {
-    return (uint32_t)(hex_digit(p[0]) << 12 | hex_digit(p[1]) << 8 | hex_digit(p[2]) << 4 | hex_digit(p[3]));
+    return (uint32_t)hex_digit(p[0]) << 12 | (uint32_t)hex_digit(p[1]) << 8 | (uint32_t)hex_digit(p[2]) << 4 |
+           (uint32_t)hex_digit(p[3]);
 }
 
 static size_t unquote_unicode(const char **p, const char *end, char *out)
@@ -565,7 +566,7 @@ static int read_document(struct reader *r, const struct json_options *opt, struc
         return status_set(r->st, STATUS_BAD_REQUEST,
                           "json: cannot unmarshal number %.*s into Go value of type float64",
                           TEXT_ARG(r->out_of_range));
-    if (r->n_duplicates)
+    if (opt && r->n_duplicates)
         json_key_paths(r->arena, (struct text){r->start, (size_t)(r->end - r->start)}, r->duplicates,
                        r->n_duplicates, opt->duplicates);
     *ret = r->slots[0].value;

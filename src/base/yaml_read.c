@@ -441,7 +441,7 @@ int yaml_read(struct arena *a, struct text in, const struct json_options *opt, s
     int status = build(&b, root);
     if (status == 0) {
         *ret = b.slots.p[0].member.value;
-        if (b.repeated.n)
+        if (opt && b.repeated.n)
             report_repeated(&b, opt->duplicates);
     }
     vec_deinit(&b.slots);

@@ -142,7 +142,7 @@ static enum flow respond_deleted(struct request *r, struct call *c, struct write
 
 enum flow call_delete(struct request *r, struct call *c)
 {
-    struct delete_call_options options;
+    struct delete_call_options options = {0};
     struct write_call *w;
     struct status st = {0};
 

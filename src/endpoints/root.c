@@ -57,7 +57,8 @@ enum flow serve_root(struct request *r, struct endpoints *e, struct text rest)
     }
     add_groups(r->arena, e, &paths);
     add_checks(r->arena, e, &paths);
-    qsort(paths.p, paths.n, sizeof(*paths.p), by_bytes);
+    if (paths.n)
+        qsort(paths.p, paths.n, sizeof(*paths.p), by_bytes);
     for (size_t i = 0; i < paths.n; i++)
         value_append(r->arena, &list, value_string(paths.p[i]));
     vec_deinit(&paths);
