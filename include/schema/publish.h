@@ -16,7 +16,8 @@ struct published {
 struct publish {
     struct arena *arena; /* of all that is made */
     bool is_v3;
-    /* Version 3 documents are those of one group-version: kinds that belong to all are said to be this one's. */
+    /* Version 3 documents are those of one group-version: kinds that belong to all are said to be this one's.
+     */
     struct text group, version;
     struct map seen; /* private from here on */
     VEC(struct published) queue;

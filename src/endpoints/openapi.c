@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /openapi/v2 and /openapi/v3. The documents follow from tables that do not change while the server runs, so each
- * is made once, at the first request for any, and kept compressed; a client that takes no gzip has its document
- * made anew. The hash in a URL is the document's: such an answer may be kept for ever.
- * Source: kubernetes/kube-openapi pkg/handler, pkg/handler3. */
+/* /openapi/v2 and /openapi/v3. The documents follow from tables that do not change while the server runs, so
+ * each is made once, at the first request for any, and kept compressed; a client that takes no gzip has its
+ * document made anew. The hash in a URL is the document's: such an answer may be kept for ever. Source:
+ * kubernetes/kube-openapi pkg/handler, pkg/handler3. */
 #include "endpoints/openapi.h"
 
 #include <gnutls/crypto.h>
@@ -79,11 +79,16 @@ static void page_make(const struct endpoints *e, struct openapi *o, struct opena
 static struct text part_name(struct arena *a, const struct openapi_part *part)
 {
     switch (part->scope) {
-    case OPENAPI_CORE: return TEXT("api");
-    case OPENAPI_GROUPS: return TEXT("apis");
-    case OPENAPI_VERSION: return TEXT("version");
-    case OPENAPI_GROUP: return arena_textf(a, "apis/%.*s", TEXT_ARG(part->group));
-    case OPENAPI_GROUP_VERSION: break;
+    case OPENAPI_CORE:
+        return TEXT("api");
+    case OPENAPI_GROUPS:
+        return TEXT("apis");
+    case OPENAPI_VERSION:
+        return TEXT("version");
+    case OPENAPI_GROUP:
+        return arena_textf(a, "apis/%.*s", TEXT_ARG(part->group));
+    case OPENAPI_GROUP_VERSION:
+        break;
     }
     if (!part->group.n)
         return arena_textf(a, "api/%.*s", TEXT_ARG(part->version));
@@ -258,9 +263,9 @@ enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text r
     if (!page)
         return respond_text(r, 404, TEXT("404 page not found\n"));
     if (hash.n && !text_eq(hash, page->hash)) {
-        response_set_header(r, "Location",
-                            arena_textf(r->arena, "/openapi/v3/%.*s?hash=%.*s", TEXT_ARG(page->name),
-                                        TEXT_ARG(page->hash)));
+        response_set_header(
+            r, "Location",
+            arena_textf(r->arena, "/openapi/v3/%.*s?hash=%.*s", TEXT_ARG(page->name), TEXT_ARG(page->hash)));
         response_set_header(r, "Vary", TEXT("Accept"));
         return respond_text(r, 301, TEXT(""));
     }

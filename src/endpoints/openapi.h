@@ -14,7 +14,7 @@ struct openapi_part {
 /* The parts that are served, in no order. */
 size_t openapi_parts(struct arena *a, const struct endpoints *e, struct openapi_part **ret);
 /* One document of some parts: one part for version 3, all of them for version 2. */
-struct value openapi_document(struct arena *a, const struct endpoints *e, bool is_v3, const struct openapi_part *parts,
-                              size_t n_parts);
+struct value openapi_document(struct arena *a, const struct endpoints *e, bool is_v3,
+                              const struct openapi_part *parts, size_t n_parts);
 /* A version 2 document as gnostic's message. */
 struct text openapi_protobuf(struct arena *a, const struct value *document);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The paths of the OpenAPI documents, from the tables of resources: each resource gives a handful of paths, each
- * path an operation for a verb. A parameter that all operations of a path have is the path's own.
+/* The paths of the OpenAPI documents, from the tables of resources: each resource gives a handful of paths,
+ * each path an operation for a verb. A parameter that all operations of a path have is the path's own.
  * Source: kubernetes/apiserver pkg/endpoints/installer.go, pkg/endpoints/openapi; kubernetes/kube-openapi
  * pkg/builder, pkg/builder3. */
 #include "endpoints/openapi.h"
@@ -13,14 +13,36 @@
 
 /* By name, as they are listed. */
 enum {
-    P_BOOKMARKS, P_CONTINUE, P_DRY_RUN, P_MANAGER, P_MANAGER_OF_PATCH, P_FIELDS, P_VALIDATION, P_FORCE, P_GRACE,
-    P_IGNORE, P_LABELS, P_LIMIT, P_NAME, P_NAMESPACE, P_ORPHAN, P_PRETTY, P_PROPAGATION, P_REVISION, P_MATCH,
-    P_INITIAL, P_SHARD, P_TIMEOUT, P_WATCH, N_PARAMETERS
+    P_BOOKMARKS,
+    P_CONTINUE,
+    P_DRY_RUN,
+    P_MANAGER,
+    P_MANAGER_OF_PATCH,
+    P_FIELDS,
+    P_VALIDATION,
+    P_FORCE,
+    P_GRACE,
+    P_IGNORE,
+    P_LABELS,
+    P_LIMIT,
+    P_NAME,
+    P_NAMESPACE,
+    P_ORPHAN,
+    P_PRETTY,
+    P_PROPAGATION,
+    P_REVISION,
+    P_MATCH,
+    P_INITIAL,
+    P_SHARD,
+    P_TIMEOUT,
+    P_WATCH,
+    N_PARAMETERS
 };
 #define BIT(p) (1u << (p))
 static const struct parameter {
     const char *name, *type;
-    const char *shared; /* what version 2 calls it in the document's own table; NULL: it stands in each place */
+    const char
+        *shared; /* what version 2 calls it in the document's own table; NULL: it stands in each place */
 } parameters[N_PARAMETERS] = {
     [P_BOOKMARKS] = {"allowWatchBookmarks", "boolean", "allowWatchBookmarks-HC2hJt-J"},
     [P_CONTINUE] = {"continue", "string", "continue-QfD61s0i"},
@@ -48,8 +70,8 @@ static const struct parameter {
     [P_WATCH] = {"watch", "boolean", "watch-XNNPZGbK"},
 };
 #define WRITE_PARAMETERS (BIT(P_DRY_RUN) | BIT(P_MANAGER) | BIT(P_VALIDATION))
-#define PAGE_PARAMETERS                                                                                              \
-    (BIT(P_CONTINUE) | BIT(P_FIELDS) | BIT(P_LABELS) | BIT(P_LIMIT) | BIT(P_REVISION) | BIT(P_MATCH) |               \
+#define PAGE_PARAMETERS                                                                                \
+    (BIT(P_CONTINUE) | BIT(P_FIELDS) | BIT(P_LABELS) | BIT(P_LIMIT) | BIT(P_REVISION) | BIT(P_MATCH) | \
      BIT(P_INITIAL) | BIT(P_SHARD) | BIT(P_TIMEOUT))
 #define LIST_PARAMETERS (PAGE_PARAMETERS | BIT(P_BOOKMARKS) | BIT(P_WATCH))
 #define DELETE_PARAMETERS (BIT(P_DRY_RUN) | BIT(P_GRACE) | BIT(P_IGNORE) | BIT(P_ORPHAN) | BIT(P_PROPAGATION))
@@ -79,16 +101,17 @@ static const struct verb_shape on_object[] = {
     {VERB_PATCH, "patch", "patch", "patch", BODY_IS_PATCH, ANSWER_OBJECT,
      BIT(P_DRY_RUN) | BIT(P_MANAGER_OF_PATCH) | BIT(P_VALIDATION) | BIT(P_FORCE), 3},
 };
-static const struct verb_shape watch_list = {VERB_WATCH,   "get", "watchlist", "watch", BODY_IS_NONE,
-                                             ANSWER_EVENT, LIST_PARAMETERS, 1};
-static const struct verb_shape watch_one = {VERB_WATCH,   "get", "watch", "watch", BODY_IS_NONE,
-                                            ANSWER_EVENT, LIST_PARAMETERS, 1};
+static const struct verb_shape watch_list = {VERB_WATCH,   "get",        "watchlist",     "watch",
+                                             BODY_IS_NONE, ANSWER_EVENT, LIST_PARAMETERS, 1};
+static const struct verb_shape watch_one = {VERB_WATCH,   "get",        "watch",         "watch",
+                                            BODY_IS_NONE, ANSWER_EVENT, LIST_PARAMETERS, 1};
 
-static const char *const media[] = {"application/json", "application/yaml", "application/vnd.kubernetes.protobuf",
-                                    "application/json;stream=watch",
+static const char *const media[] = {"application/json", "application/yaml",
+                                    "application/vnd.kubernetes.protobuf", "application/json;stream=watch",
                                     "application/vnd.kubernetes.protobuf;stream=watch"};
 static const char *const patch_media[] = {"application/json-patch+json", "application/merge-patch+json",
-                                          "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
+                                          "application/strategic-merge-patch+json",
+                                          "application/apply-patch+yaml"};
 
 struct document {
     struct arena *a;
@@ -204,8 +227,9 @@ static void parameters_add(struct document *d, uint32_t bits, struct value *list
             continue;
         }
         d->shared |= BIT(i);
-        value_append(d->a, list,
-                     wrap(d->a, "$ref", value_string(arena_textf(d->a, "#/parameters/%s", parameters[i].shared))));
+        value_append(
+            d->a, list,
+            wrap(d->a, "$ref", value_string(arena_textf(d->a, "#/parameters/%s", parameters[i].shared))));
     }
 }
 
@@ -233,7 +257,8 @@ static struct value content(struct document *d, const char *const *types, size_t
     return v;
 }
 
-static void responses_add(struct document *d, unsigned codes, size_t n_media, struct text answer, struct value *op)
+static void responses_add(struct document *d, unsigned codes, size_t n_media, struct text answer,
+                          struct value *op)
 {
     static const char *const names[] = {"200", "201", "202"}, *const said[] = {"OK", "Created", "Accepted"};
     struct value all = value_object();
@@ -253,10 +278,11 @@ static void responses_add(struct document *d, unsigned codes, size_t n_media, st
     value_add(d->a, op, TEXT("responses"), all);
 }
 
-static void body_add(struct document *d, enum body body, struct text object, struct path *path, struct value *op)
+static void body_add(struct document *d, enum body body, struct text object, struct path *path,
+                     struct value *op)
 {
     static const char *const any[] = {"*/*"};
-    struct text type = body == BODY_IS_DELETE ? TEXT(META "DeleteOptions")
+    struct text type = body == BODY_IS_DELETE  ? TEXT(META "DeleteOptions")
                        : body == BODY_IS_PATCH ? TEXT(META "Patch")
                                                : object;
 
@@ -279,7 +305,8 @@ static void body_add(struct document *d, enum body body, struct text object, str
     }
     publish_reference(&d->publish, type);
     path->ops[path->n].body =
-        wrap(d->a, "$ref", string(body == BODY_IS_PATCH ? "#/parameters/body-78PwaGsr" : "#/parameters/body-2Y1dVQaQ"));
+        wrap(d->a, "$ref",
+             string(body == BODY_IS_PATCH ? "#/parameters/body-78PwaGsr" : "#/parameters/body-2Y1dVQaQ"));
     d->has_patch_body |= body == BODY_IS_PATCH;
     d->has_delete_body |= body == BODY_IS_DELETE;
 }
@@ -327,7 +354,8 @@ static void operation_add(struct document *d, struct path *path, const struct ve
                   shape->body == BODY_IS_PATCH ? strings(d->a, patch_media, N_ELEMENTS(patch_media))
                                                : strings(d->a, any, 1),
                   n_media, &op);
-    value_append(d->a, &tags, value_string(arena_textf(d->a, "%.*s_%.*s", TEXT_ARG(group), TEXT_ARG(t->version))));
+    value_append(d->a, &tags,
+                 value_string(arena_textf(d->a, "%.*s_%.*s", TEXT_ARG(group), TEXT_ARG(t->version))));
     value_add(d->a, &op, TEXT("tags"), tags);
     value_add(d->a, &op, TEXT("operationId"), value_string(id));
     body_add(d, shape->body, object_name, path, &op);
@@ -367,13 +395,13 @@ static void path_end(struct document *d, struct path *path)
 /* --- paths of a resource --- */
 
 /* verb, group-version, then what is acted on. */
-static struct text operation_id(struct document *d, const char *verb, const struct resource_type *t, const char *how,
-                                bool is_namespaced, const char *tail)
+static struct text operation_id(struct document *d, const char *verb, const struct resource_type *t,
+                                const char *how, bool is_namespaced, const char *tail)
 {
     struct text words = version_words(d->a, t->group, t->version);
 
-    return arena_textf(d->a, "%s%.*s%s%s%.*s%s", verb, TEXT_ARG(words), how, is_namespaced ? "Namespaced" : "",
-                       TEXT_ARG(t->kind->gvk.kind), tail);
+    return arena_textf(d->a, "%s%.*s%s%s%.*s%s", verb, TEXT_ARG(words), how,
+                       is_namespaced ? "Namespaced" : "", TEXT_ARG(t->kind->gvk.kind), tail);
 }
 
 static void add_watches(struct document *d, const struct resource *res, struct text base, uint32_t own)
@@ -402,15 +430,16 @@ static void add_resource(struct document *d, const struct resource *res, struct 
     uint32_t own = BIT(P_PRETTY) | (t->is_namespaced ? BIT(P_NAMESPACE) : 0);
     struct path collection = {.own = own}, object = {.own = own | BIT(P_NAME)};
 
-    collection.name = arena_textf(d->a, "%.*s/%s%.*s", TEXT_ARG(base), t->is_namespaced ? "namespaces/{namespace}/" : "",
-                                  TEXT_ARG(t->name));
+    collection.name = arena_textf(d->a, "%.*s/%s%.*s", TEXT_ARG(base),
+                                  t->is_namespaced ? "namespaces/{namespace}/" : "", TEXT_ARG(t->name));
     object.name = arena_textf(d->a, "%.*s/{name}", TEXT_ARG(collection.name));
     for (size_t i = 0; i < N_ELEMENTS(on_collection); i++) {
         const struct verb_shape *shape = &on_collection[i];
         if (t->verbs & shape->verb)
             operation_add(d, &collection, shape, res, NULL,
                           operation_id(d, shape->prefix, t,
-                                       shape->verb == VERB_DELETECOLLECTION ? "Collection" : "", t->is_namespaced, ""));
+                                       shape->verb == VERB_DELETECOLLECTION ? "Collection" : "",
+                                       t->is_namespaced, ""));
     }
     path_end(d, &collection);
     for (size_t i = 0; i < N_ELEMENTS(on_object); i++) {
@@ -446,8 +475,8 @@ static void add_resource(struct document *d, const struct resource *res, struct 
 
 /* --- paths that are no resources --- */
 
-static void add_page(struct document *d, struct text name, struct text tag, struct text id, struct text answer,
-                     size_t n_media)
+static void add_page(struct document *d, struct text name, struct text tag, struct text id,
+                     struct text answer, size_t n_media)
 {
     struct path path = {.name = name};
     struct value op = value_object(), tags = value_list();
@@ -484,8 +513,9 @@ static void add_part(struct document *d, const struct openapi_part *part)
     case OPENAPI_GROUP_VERSION:
         break;
     }
-    base = part->group.n ? arena_textf(d->a, "/apis/%.*s/%.*s", TEXT_ARG(part->group), TEXT_ARG(part->version))
-                         : arena_textf(d->a, "/api/%.*s", TEXT_ARG(part->version));
+    base = part->group.n
+               ? arena_textf(d->a, "/apis/%.*s/%.*s", TEXT_ARG(part->group), TEXT_ARG(part->version))
+               : arena_textf(d->a, "/api/%.*s", TEXT_ARG(part->version));
     gv = version_words(d->a, part->group, part->version);
     add_page(d, arena_textf(d->a, "%.*s/", TEXT_ARG(base)),
              arena_textf(d->a, "%.*s_%.*s", TEXT_ARG(words), TEXT_ARG(part->version)),
@@ -554,13 +584,14 @@ static struct value token_scheme(struct arena *a)
     return wrap(a, "BearerToken", v);
 }
 
-struct value openapi_document(struct arena *a, const struct endpoints *e, bool is_v3, const struct openapi_part *parts,
-                              size_t n_parts)
+struct value openapi_document(struct arena *a, const struct endpoints *e, bool is_v3,
+                              const struct openapi_part *parts, size_t n_parts)
 {
     struct document d = {.a = a, .e = e, .is_v3 = is_v3, .paths = value_object()};
     struct value doc = value_object(), info = value_object(), definitions = value_object();
 
-    d.publish = (struct publish){.arena = a, .is_v3 = is_v3, .group = parts[0].group, .version = parts[0].version};
+    d.publish =
+        (struct publish){.arena = a, .is_v3 = is_v3, .group = parts[0].group, .version = parts[0].version};
     for (size_t i = 0; i < n_parts; i++)
         add_part(&d, &parts[i]);
     publish_definitions(&d.publish, &definitions);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An OpenAPI version 2 document as the message that kubectl asks for: the tree of the JSON document, walked by
- * tables of the messages' fields. Values of any kind and x- members travel as YAML, of which JSON is a part.
- * Source: google/gnostic openapiv2/OpenAPIv2.proto. */
+/* An OpenAPI version 2 document as the message that kubectl asks for: the tree of the JSON document, walked
+ * by tables of the messages' fields. Values of any kind and x- members travel as YAML, of which JSON is a
+ * part. Source: google/gnostic openapiv2/OpenAPIv2.proto. */
 #include "endpoints/openapi.h"
 
 struct message;
@@ -197,7 +197,8 @@ static struct text encode_members(struct arena *a, const struct field *f, const 
     for (size_t i = 0; i < v->n; i++) {
         const struct value_member *m = &v->members[i];
         add_pair(a, &b, f->inner, member_key(m),
-                 f->how == HOW_PARAMETER_TABLE ? encode_parameter(a, &m->value) : encode(a, f->of, &m->value));
+                 f->how == HOW_PARAMETER_TABLE ? encode_parameter(a, &m->value)
+                                               : encode(a, f->of, &m->value));
     }
     return buffer_text(&b);
 }

@@ -10,9 +10,10 @@ static const struct special {
 } specials[] = {
     [TYPE_QUANTITY] = {"io.k8s.apimachinery.pkg.api.resource.Quantity", "{\"type\":\"string\"}",
                        "{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]}"},
-    [TYPE_INT_OR_STRING] = {"io.k8s.apimachinery.pkg.util.intstr.IntOrString",
-                            "{\"type\":\"string\",\"format\":\"int-or-string\"}",
-                            "{\"format\":\"int-or-string\",\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}"},
+    [TYPE_INT_OR_STRING] =
+        {"io.k8s.apimachinery.pkg.util.intstr.IntOrString",
+         "{\"type\":\"string\",\"format\":\"int-or-string\"}",
+         "{\"format\":\"int-or-string\",\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}"},
     [TYPE_TIME] = {META "Time", "{\"type\":\"string\",\"format\":\"date-time\"}", NULL},
     [TYPE_MICRO_TIME] = {META "MicroTime", "{\"type\":\"string\",\"format\":\"date-time\"}", NULL},
     [TYPE_DURATION] = {META "Duration", "{\"type\":\"string\"}", NULL},
@@ -25,14 +26,15 @@ static const struct special {
 static const struct scalar {
     const char *type, *format, *zero;
 } scalars[] = {
-    [TYPE_STRING] = {"string", NULL, "\"\""},      [TYPE_INT32] = {"integer", "int32", "0"},
-    [TYPE_INT64] = {"integer", "int64", "0"},      [TYPE_BOOL] = {"boolean", NULL, "false"},
-    [TYPE_FLOAT64] = {"number", "double", "0"},    [TYPE_BYTES] = {"string", "byte", NULL},
+    [TYPE_STRING] = {"string", NULL, "\"\""},   [TYPE_INT32] = {"integer", "int32", "0"},
+    [TYPE_INT64] = {"integer", "int64", "0"},   [TYPE_BOOL] = {"boolean", NULL, "false"},
+    [TYPE_FLOAT64] = {"number", "double", "0"}, [TYPE_BYTES] = {"string", "byte", NULL},
 };
 
 /* The answer of /version is no type of the API's. */
-static const char *const info_required[] = {"major",     "minor",     "gitVersion", "gitCommit", "gitTreeState",
-                                            "buildDate", "goVersion", "compiler",   "platform"};
+static const char *const info_required[] = {"major",     "minor",        "gitVersion",
+                                            "gitCommit", "gitTreeState", "buildDate",
+                                            "goVersion", "compiler",     "platform"};
 static const char *const info_optional[] = {"emulationMajor", "emulationMinor", "minCompatibilityMajor",
                                             "minCompatibilityMinor"};
 #define INFO "io.k8s.apimachinery.pkg.version.Info"
@@ -116,13 +118,17 @@ static void put_enum(struct publish *p, const struct schema_enum *e, struct valu
 
 static struct value element(struct publish *p, const struct schema_type *t, const struct schema_enum *e);
 
-/* In version 3 a description counts as a neighbour of the reference. These are the fields without one upstream. */
+/* In version 3 a description counts as a neighbour of the reference. These are the fields without one
+ * upstream. */
 static const struct {
     const char *schema, *field;
 } undescribed[] = {
-    {"JSONSchemaProps", "additionalItems"}, {"JSONSchemaProps", "additionalProperties"},
-    {"JSONSchemaProps", "example"},         {"JSONSchemaProps", "externalDocs"},
-    {"JSONSchemaProps", "items"},           {"JSONSchemaProps", "not"},
+    {"JSONSchemaProps", "additionalItems"},
+    {"JSONSchemaProps", "additionalProperties"},
+    {"JSONSchemaProps", "example"},
+    {"JSONSchemaProps", "externalDocs"},
+    {"JSONSchemaProps", "items"},
+    {"JSONSchemaProps", "not"},
     {"IngressRule", "http"},
 };
 
@@ -134,8 +140,8 @@ static bool is_described(const struct schema *s, const struct schema_field *f)
     return true;
 }
 
-static void put_type(struct publish *p, const struct schema_type *t, const struct schema_enum *e, struct text fallback,
-                     bool has_neighbour, struct value *v)
+static void put_type(struct publish *p, const struct schema_type *t, const struct schema_enum *e,
+                     struct text fallback, bool has_neighbour, struct value *v)
 {
     struct arena *a = p->arena;
     struct text name = reference_name(t);
@@ -179,7 +185,8 @@ static struct value element(struct publish *p, const struct schema_type *t, cons
 
 /* --- marks --- */
 
-static void put_merge(struct publish *p, uint8_t kind, const struct schema_field *f, uint8_t merge, struct value *v)
+static void put_merge(struct publish *p, uint8_t kind, const struct schema_field *f, uint8_t merge,
+                      struct value *v)
 {
     static const char *const names[] = {
         [MERGE_ATOMIC] = "atomic", [MERGE_SET] = "set", [MERGE_MAP] = "map", [MERGE_GRANULAR] = "granular"};
@@ -202,8 +209,9 @@ static void put_patch(struct publish *p, const struct schema_field *f, struct va
     static const struct {
         uint8_t flag;
         const char *name;
-    } strategies[] = {
-        {FIELD_PATCH_MERGE, "merge"}, {FIELD_PATCH_REPLACE, "replace"}, {FIELD_PATCH_RETAIN_KEYS, "retainKeys"}};
+    } strategies[] = {{FIELD_PATCH_MERGE, "merge"},
+                      {FIELD_PATCH_REPLACE, "replace"},
+                      {FIELD_PATCH_RETAIN_KEYS, "retainKeys"}};
     struct buffer b = BUFFER_IN(p->arena);
 
     for (size_t i = 0; i < N_ELEMENTS(strategies); i++) {
@@ -236,7 +244,8 @@ static struct value property(struct publish *p, const struct schema *s, const st
 
 /* --- definitions --- */
 
-static void put_gvk(struct publish *p, struct text group, struct text version, struct text kind, struct value *list)
+static void put_gvk(struct publish *p, struct text group, struct text version, struct text kind,
+                    struct value *list)
 {
     struct value gvk = value_object();
 
