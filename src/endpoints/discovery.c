@@ -376,7 +376,8 @@ static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is
     CLEANUP(status_clear) struct status st = {0};
     enum discovery_form form = choose_form(r);
 
-    if (!is_read(r))
+    /* Upstream serves /apis by a handler of its own, which takes any method. */
+    if (is_core && !is_read(r))
         return fail_method(r);
     switch (form) {
     case FORM_OLD:
