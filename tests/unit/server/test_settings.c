@@ -16,6 +16,7 @@ static int parse(const char *const *args)
     int n = 0;
     while (args[n])
         n++;
+    arena_free(a);
     a = arena_new();
     return settings_read(a, n, (char *const *)args, &s, &st);
 }
