@@ -61,11 +61,6 @@ static struct value typed_object(struct arena *a, struct text kind, struct text 
     return v;
 }
 
-static bool is_read(const struct request *r)
-{
-    return text_is(r->method, "GET") || text_is(r->method, "HEAD");
-}
-
 /* --- one document for each group and version --------------------------------------------------------------------------------- */
 
 /* A kind of another group or version than the resource's says so. */
@@ -171,7 +166,7 @@ static enum flow serve_group(struct request *r, struct endpoints *e, struct text
 
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version)
 {
-    if (!is_read(r))
+    if (!request_is_read(r))
         return fail_method(r);
     return version.n ? serve_resources(r, e, group, version) : serve_group(r, e, group);
 }
@@ -377,7 +372,7 @@ static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is
     enum discovery_form form = choose_form(r);
 
     /* Upstream serves /apis by a handler of its own, which takes any method. */
-    if (is_core && !is_read(r))
+    if (is_core && !request_is_read(r))
         return fail_method(r);
     switch (form) {
     case FORM_OLD:

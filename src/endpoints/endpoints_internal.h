@@ -159,6 +159,7 @@ void frames_clear(struct endpoints *e);
 /* The errors that upstream's path router gives, before any verb has run: details are there, and empty. */
 enum flow fail_no_resource(struct request *r);
 enum flow fail_method(struct request *r);
+bool request_is_read(const struct request *r); /* GET or HEAD */
 /* False: 406 or 415 of the router was set. */
 bool router_accepts(struct request *r);
 

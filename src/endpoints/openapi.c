@@ -207,19 +207,17 @@ static enum flow send_page(struct request *r, struct endpoints *e, const struct 
     return FLOW_DONE;
 }
 
-static bool is_read(const struct request *r)
-{
-    return text_is(r->method, "GET") || text_is(r->method, "HEAD");
-}
-
 enum flow serve_openapi_v2(struct request *r, struct endpoints *e, struct text rest)
 {
     const struct openapi *o;
     bool is_protobuf;
 
     (void)rest;
-    if (!is_read(r))
+    if (!request_is_read(r))
         return fail_method(r);
+    /* Making the documents takes a tenth of a second, and unpacking one some milliseconds: not on an event loop. */
+    if (!request_may_block(r))
+        return FLOW_BLOCK;
     if (!choose(r, true, &is_protobuf))
         return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);
@@ -249,8 +247,11 @@ enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text r
     struct text hash = request_query(r, "hash");
     bool is_protobuf;
 
-    if (!is_read(r))
+    if (!request_is_read(r))
         return fail_method(r);
+    /* Making the documents takes a tenth of a second, and unpacking one some milliseconds: not on an event loop. */
+    if (!request_may_block(r))
+        return FLOW_BLOCK;
     if (!choose(r, false, &is_protobuf))
         return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);

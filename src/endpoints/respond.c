@@ -107,6 +107,11 @@ enum flow fail_no_resource(struct request *r)
     return request_fail(r, &st);
 }
 
+bool request_is_read(const struct request *r)
+{
+    return text_is(r->method, "GET") || text_is(r->method, "HEAD");
+}
+
 enum flow fail_method(struct request *r)
 {
     struct status st = {0};
