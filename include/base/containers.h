@@ -14,7 +14,7 @@
         type *p;                                                                                                 \
         size_t n, cap;                                                                                           \
     }
-void *vec_grow(void *p, size_t *cap, size_t need, size_t item_bytes);
+void *vec_grow(void *p, size_t *cap, size_t need, size_t item_bytes) __attribute__((returns_nonnull));
 #define vec_push(v, item)                                                                                        \
     do {                                                                                                         \
         if ((v)->n == (v)->cap)                                                                                  \

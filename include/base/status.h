@@ -59,7 +59,13 @@ struct status {
 
 void status_clear(struct status *st); /* frees what it owns; also its CLEANUP */
 /* Replaces whatever was there; always -1. */
-int status_set(struct status *st, enum status_reason r, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void status_record(struct status *st, enum status_reason r, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The -1 stands here, so that compilers and analyzers see that a failure is never taken for success. */
+#define status_set(...)             \
+    ({                              \
+        status_record(__VA_ARGS__); \
+        -1;                         \
+    })
 int status_vset(struct status *st, enum status_reason r, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
 /* Puts "context: " before the message; always -1. */
 int status_wrap(struct status *st, const char *fmt, ...) PRINTF_LIKE(2, 3);

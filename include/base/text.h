@@ -65,7 +65,7 @@ struct buffer {
 
 void buffer_deinit(struct buffer *b);
 void buffer_clear(struct buffer *b); /* n = 0, memory kept */
-char *buffer_room(struct buffer *b, size_t n); /* at least n bytes of space at p + n; the caller then adds to b->n */
+char *buffer_room(struct buffer *b, size_t n) __attribute__((returns_nonnull)); /* at least n bytes of space at p + n; the caller then adds to b->n */
 void buffer_add_slow(struct buffer *b, const void *p, size_t n);
 static inline void buffer_add_bytes(struct buffer *b, const void *p, size_t n)
 {

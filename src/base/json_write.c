@@ -16,7 +16,7 @@
 #define CHUNK 16 /* string copies may write that much more than the string */
 
 /* The writer keeps the end of the text in a register; b->n is right again after sync. */
-static inline char *room(struct buffer *b, char *w, size_t n)
+static __attribute__((returns_nonnull)) inline char *room(struct buffer *b, char *w, size_t n)
 {
     if (LIKELY((size_t)(b->p + b->cap - w) >= n))
         return w;
@@ -254,8 +254,8 @@ int json_float_digits(double d, bool is_float32, char *digits, int *ret_exponent
 /* At most 32 bytes. */
 static char *put_float(char *w, double d)
 {
-    char digits[JSON_DIGITS_MAX];
-    int exponent, n;
+    char digits[JSON_DIGITS_MAX] = {0};
+    int exponent = 0, n;
 
     if (!isfinite(d)) /* Go refuses them; no reader makes them */
         return put(w, "null", 4);

@@ -80,13 +80,12 @@ int status_vset(struct status *st, enum status_reason r, const char *fmt, va_lis
     return -1;
 }
 
-int status_set(struct status *st, enum status_reason r, const char *fmt, ...)
+void status_record(struct status *st, enum status_reason r, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
     status_vset(st, r, fmt, args);
     va_end(args);
-    return -1;
 }
 
 int status_wrap(struct status *st, const char *fmt, ...)

@@ -186,8 +186,12 @@ static void copy_children(struct arena *a, struct value *v, bool with_strings, v
 {
     size_t bytes = v->n * child_bytes(v);
 
-    v->items = bytes ? memcpy(arena_alloc(a, bytes), v->items, bytes) : NULL;
     v->is_exact = 1;
+    if (!bytes) {
+        v->items = NULL;
+        return;
+    }
+    v->items = memcpy(arena_alloc(a, bytes), v->items, bytes);
     for (size_t i = 0; i < v->n; i++) {
         struct value *child = v->kind == VALUE_OBJECT ? &v->members[i].value : &v->items[i];
         if (child->kind >= VALUE_LIST)

@@ -288,7 +288,7 @@ static int step_merge_list(struct builder *b, struct frame *f)
 static int step_map(struct builder *b, struct frame *f)
 {
     struct yaml_node *key = f->next, *value = key->next;
-    struct text name;
+    struct text name = TEXT_NONE;
     bool is_string = true;
 
     f->next = value->next;

@@ -124,7 +124,9 @@ size_t yaml_format_float(double d, bool is_float32, char *out)
  * [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)? */
 static bool is_base60(struct text t)
 {
-    size_t i = t.n && (*t.p == '-' || *t.p == '+'), n_groups = 0;
+    if (!t.n || !t.p)
+        return false;
+    size_t i = *t.p == '-' || *t.p == '+', n_groups = 0;
 
     if (i >= t.n || !is_digit(t.p[i]))
         return false;

@@ -327,14 +327,14 @@ static struct value metrics_of(struct arena *a, const struct value *v, bool is_s
 void convert_autoscaler_to_v2(struct arena *a, const struct schema *to, const struct value *v,
                               struct value *ret)
 {
-    struct value *spec = value_object_at(a, ret, TEXT("spec")),
-                 *status = value_object_at(a, ret, TEXT("status"));
+    value_object_at(a, ret, TEXT("spec"));
+    struct value *status = value_object_at(a, ret, TEXT("status"));
+    struct value *spec = value_get(ret, TEXT("spec")); /* making the status may have moved it */
     const struct value *target = present(value_get(v, TEXT("spec")), "targetCPUUtilizationPercentage");
     const struct value *current = present(value_get(v, TEXT("status")), "currentCPUUtilizationPercentage");
     struct value metrics = metrics_of(a, v, false), current_metrics = metrics_of(a, v, true);
     struct value *conditions = read_annotation(a, v, CONDITIONS, VALUE_LIST);
 
-    spec = value_get(ret, TEXT("spec")); /* making the status may have moved it */
     if (target)
         value_append(a, &metrics, cpu_metric(a, "target", target->integer));
     if (!metrics.n) /* what the controller once took for granted */

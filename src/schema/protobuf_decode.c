@@ -4,6 +4,8 @@
  * of its type (a stack that all nesting levels share); once its end is reached the slots become the members
  * of the canonical tree, in JSON's order, by JSON's rules of what is left out. Strings stay where they lie in
  * the input. */
+#include <assert.h>
+
 #include "schema.h"
 
 #include <math.h>
@@ -596,6 +598,7 @@ static struct value members_of(struct reader *r, const struct schema *s, size_t 
 /* Of a type that is one of two bare values in JSON: the first of its fields that says something. */
 static struct value either_of(struct reader *r, const struct schema *s, size_t base)
 {
+    assert(r->slots); /* a slot for each field was taken before */
     for (int i = 0; i < 2; i++) {
         const struct value *v = &r->slots[base + s->form_fields[i]];
         if (v->kind != KIND_ABSENT && !(v->kind == VALUE_LIST && v->n == 0))

@@ -27,7 +27,7 @@ struct amount {
 static const struct suffix {
     char text[3];
     uint8_t kind;
-    int8_t exponent; /* of ten, or of two */
+    int16_t exponent; /* of ten, or of two */
 } suffixes[] = {
     {"", SUFFIX_DECIMAL, 0},   {"m", SUFFIX_DECIMAL, -3}, {"Mi", SUFFIX_BINARY, 20},
     {"Gi", SUFFIX_BINARY, 30}, {"Ki", SUFFIX_BINARY, 10}, {"k", SUFFIX_DECIMAL, 3},

@@ -238,6 +238,8 @@ static struct object *build_from_tree(struct parts *p, const struct value *tree)
             find_in_json(&p->labels[i], &from, end);
     struct object *o = build(p);
     free(p->labels);
+    p->labels = NULL; /* build has copied both */
+    p->fields = NULL;
     return o;
 }
 

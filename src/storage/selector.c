@@ -34,7 +34,7 @@ static bool is_space(char c)
 
 static bool is_symbol(char c)
 {
-    return c && memchr("=!(),><", c, 7);
+    return c && strchr("=!(),><", c);
 }
 
 static void next_token(struct parser *p)
@@ -418,7 +418,7 @@ static int unescape(struct arena *a, struct text in, struct text *ret, struct st
             uint32_t rune;
             struct text next = text_from(in, ++i);
             size_t rune_n = next.n ? text_rune(next, &rune) : 0;
-            if (next.n == 0 || !memchr("\\,=", next.p[0], 3))
+            if (next.n == 0 || !next.p[0] || !strchr("\\,=", next.p[0]))
                 return status_set(st, STATUS_BAD_REQUEST, "invalid field selector: invalid escape sequence: \\%.*s",
                                   TEXT_ARG(text_first(next, rune_n ? rune_n : 1)));
         }

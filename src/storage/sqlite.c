@@ -229,7 +229,7 @@ static int commit_batch(struct sqlite *s, struct list *batch)
         return SQLITE_ABORT_ROLLBACK;
     if (n == 0)
         return run(s, ROLLBACK);
-    sqlite3_bind_int64(s->statements[SET_REVISION], 1, (sqlite3_int64)(s->revision + n));
+    sqlite3_bind_int64(s->statements[SET_REVISION], 1, (sqlite3_int64)s->revision + (sqlite3_int64)n);
     rc = run(s, SET_REVISION);
     return rc == SQLITE_OK ? run(s, COMMIT) : rc;
 }

@@ -23,7 +23,7 @@ static void print_modes(struct row *r, const struct value *modes)
 
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         bool is_in = false;
-        for (size_t j = 0; j < value_count(modes); j++)
+        for (size_t j = 0; modes && j < value_count(modes); j++)
             is_in |= text_is(value_text(&modes->items[j]), rows[i].mode);
         if (is_in)
             buffer_addf(&b, "%s%s", b.n ? "," : "", rows[i].word);
