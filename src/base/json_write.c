@@ -4,6 +4,7 @@
  * its own, since a document may nest deeper than a thread's stack bears. */
 #include "base/json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,6 +142,7 @@ static char *put_special(char *w, const char **p, const char *end)
 
 static __attribute__((noinline)) char *put_string_slow(struct buffer *b, char *w, const char *p, const char *end)
 {
+    assert(w); /* room for a chunk */
     for (;;) {
         unsigned n = copy_chunk(w, p, (size_t)(end - p));
         w += n;

@@ -4,10 +4,9 @@
  * of its type (a stack that all nesting levels share); once its end is reached the slots become the members
  * of the canonical tree, in JSON's order, by JSON's rules of what is left out. Strings stay where they lie in
  * the input. */
-#include <assert.h>
-
 #include "schema.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
