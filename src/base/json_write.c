@@ -4,7 +4,6 @@
  * its own, since a document may nest deeper than a thread's stack bears. */
 #include "base/json.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +141,6 @@ static char *put_special(char *w, const char **p, const char *end)
 
 static __attribute__((noinline)) char *put_string_slow(struct buffer *b, char *w, const char *p, const char *end)
 {
-    assert(w); /* room for a chunk */
     for (;;) {
         unsigned n = copy_chunk(w, p, (size_t)(end - p));
         w += n;
@@ -151,9 +149,11 @@ static __attribute__((noinline)) char *put_string_slow(struct buffer *b, char *w
             break;
         if (n < CHUNK) {
             w = room(b, w, (size_t)(end - p) + CHUNK + 8);
-            do
+            w = put_special(w, &p, end);
+            while (p < end && (signed char)*p < 0) {
+                w = room(b, w, (size_t)(end - p) + CHUNK + 8);
                 w = put_special(w, &p, end);
-            while (p < end && (signed char)*p < 0 && (w = room(b, w, (size_t)(end - p) + CHUNK + 8)));
+            }
         }
     }
     *w++ = '"';
