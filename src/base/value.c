@@ -240,6 +240,7 @@ static bool numbers_equal(const struct value *a, const struct value *b)
     int64_t i = a->kind == VALUE_INT ? a->integer : b->integer;
     double d = a->kind == VALUE_INT ? b->number : a->number;
     /* 2^63 itself does not fit an int64; within the range the conversion of a whole number is exact. */
+    /* cppcheck-suppress incorrectLogicOperator; it does not read hexadecimal floats */
     return d >= -0x1p63 && d < 0x1p63 && trunc(d) == d && (int64_t)d == i;
 }
 

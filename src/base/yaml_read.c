@@ -156,8 +156,9 @@ static int scalar_value(struct builder *b, const struct yaml_node *n, struct val
 static struct text float_key(struct arena *a, double d)
 {
     char text[YAML_FLOAT_TEXT_MAX];
+    size_t n = yaml_format_float(d, true, text);
 
-    return arena_text(a, (struct text){text, yaml_format_float(d, true, text)});
+    return arena_text(a, (struct text){text, n});
 }
 
 static int invalid_key(struct builder *b, const struct yaml_node *key)
