@@ -123,18 +123,15 @@ static enum flow respond_bound(struct request *r, struct call *c, struct write_c
 
 enum flow call_binding_create(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_UPDATE, "CreateOptions", &flow);
 
-    if (!write_prepare(r, c, "CreateOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_UPDATE);
-    w->options = options;
     w->op.transform = bind_pod;
     w->respond = respond_bound;
-    if (body_read_object(r, binding_kind(), &options, &w->object, &st) < 0 ||
+    if (body_read_object(r, binding_kind(), &w->options, &w->object, &st) < 0 ||
         check_namespace(r->arena, c, &w->object, &st) < 0 || check_binding(c, &w->object, &st) < 0)
         return request_fail(r, &st);
     w->op.name = value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("name"));

@@ -168,15 +168,12 @@ static int patch_object(struct operation *op, const struct object *current, cons
 
 enum flow call_patch(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_UPDATE, "PatchOptions", &flow);
 
-    if (!write_prepare(r, c, "PatchOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_UPDATE);
-    w->options = options;
     w->op.transform = patch_object;
     if (patch_read(r, w, &st) < 0)
         return request_fail(r, &st);

@@ -205,18 +205,15 @@ static enum flow respond_scale_written(struct request *r, struct call *c, struct
 
 enum flow call_scale_update(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_UPDATE, "UpdateOptions", &flow);
 
-    if (!write_prepare(r, c, "UpdateOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_UPDATE);
-    w->options = options;
     w->op.transform = update_scale;
     w->respond = respond_scale_written;
-    if (body_read_object(r, scale_kind(), &options, &w->object, &st) < 0 ||
+    if (body_read_object(r, scale_kind(), &w->options, &w->object, &st) < 0 ||
         registry_check_identity(r->arena, c->resource, c->namespace, c->name, &w->object, &st) < 0 ||
         check_scale(r->arena, &w->object, &st) < 0)
         return request_fail(r, &st);
@@ -226,15 +223,12 @@ enum flow call_scale_update(struct request *r, struct call *c)
 
 enum flow call_scale_patch(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_UPDATE, "PatchOptions", &flow);
 
-    if (!write_prepare(r, c, "PatchOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_UPDATE);
-    w->options = options;
     w->op.transform = patch_scale;
     w->respond = respond_scale_written;
     if (patch_read(r, w, &st) < 0)

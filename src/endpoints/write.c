@@ -9,8 +9,8 @@
 
 /* --- what all writes share --- */
 
-bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
-                   enum flow *ret_flow)
+static bool check_before_body(struct request *r, struct call *c, const char *options_kind,
+                              struct write_options *opt, enum flow *ret_flow)
 {
     struct status st = {0};
 
@@ -81,6 +81,19 @@ struct write_call *write_begin(struct request *r, struct call *c, enum operation
     return w;
 }
 
+struct write_call *write_start(struct request *r, struct call *c, enum operation_kind kind,
+                               const char *options_kind, enum flow *ret_flow)
+{
+    struct write_options options;
+    struct write_call *w;
+
+    if (!check_before_body(r, c, options_kind, &options, ret_flow))
+        return NULL;
+    w = write_begin(r, c, kind);
+    w->options = options;
+    return w;
+}
+
 enum flow write_submit(struct write_call *w)
 {
     w->op.is_dry_run = w->options.is_dry_run;
@@ -132,16 +145,13 @@ static int read_object(struct request *r, struct call *c, const struct write_opt
 
 enum flow call_create(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_CREATE, "CreateOptions", &flow);
 
-    if (!write_prepare(r, c, "CreateOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_CREATE);
-    w->options = options;
-    if (read_object(r, c, &options, false, &w->op.object, &st) < 0)
+    if (read_object(r, c, &w->options, false, &w->op.object, &st) < 0)
         return request_fail(r, &st);
     return write_submit(w);
 }
@@ -160,17 +170,14 @@ static int give_copy(struct operation *op, const struct object *current, const s
 
 enum flow call_update(struct request *r, struct call *c)
 {
-    struct write_options options;
-    struct write_call *w;
     struct status st = {0};
     enum flow flow;
+    struct write_call *w = write_start(r, c, OPERATION_UPDATE, "UpdateOptions", &flow);
 
-    if (!write_prepare(r, c, "UpdateOptions", &options, &flow))
+    if (!w)
         return flow;
-    w = write_begin(r, c, OPERATION_UPDATE);
-    w->options = options;
     w->op.transform = give_copy;
-    if (read_object(r, c, &options, true, &w->object, &st) < 0)
+    if (read_object(r, c, &w->options, true, &w->object, &st) < 0)
         return request_fail(r, &st);
     w->op.expected_uid = value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("uid"));
     return write_submit(w);

@@ -23,10 +23,10 @@ struct write_call {
 struct write_call *write_begin(struct request *r, struct call *c, enum operation_kind kind);
 /* Submits and parks; touch nothing of the request afterwards. */
 enum flow write_submit(struct write_call *w);
-/* The checks that come before any body is read: representation, size, options. Large bodies go to a worker:
- * *ret_flow is then FLOW_BLOCK. False: *ret_flow is what to return. */
-bool write_prepare(struct request *r, struct call *c, const char *options_kind, struct write_options *opt,
-                   enum flow *ret_flow);
+/* The same for the writes that bring a body, once the checks that come before it have passed: representation,
+ * size, options. NULL: *ret_flow is what to return; FLOW_BLOCK sends large bodies to a worker. */
+struct write_call *write_start(struct request *r, struct call *c, enum operation_kind kind,
+                               const char *options_kind, enum flow *ret_flow);
 /* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st);
 
