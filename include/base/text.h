@@ -48,6 +48,7 @@ bool text_split(struct text *rest, char sep, struct text *ret_part);
 /* Whole text must be a decimal number in range; false and untouched otherwise. */
 bool text_to_u64(struct text t, uint64_t *ret);
 bool text_to_i64(struct text t, int64_t *ret);
+bool text_to_bool(struct text t, bool *ret); /* Go's ParseBool: 1, t, T, TRUE, true, True and their opposites */
 bool text_is_utf8(struct text t);
 /* Bytes of the well-formed UTF-8 sequence that t starts with, its rune in *ret; 0: there is none. */
 size_t text_rune(struct text t, uint32_t *ret);

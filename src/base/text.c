@@ -154,6 +154,20 @@ size_t text_rune(struct text t, uint32_t *ret)
     return n;
 }
 
+bool text_to_bool(struct text t, bool *ret)
+{
+    static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
+    static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
+
+    for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
+        if (text_is(t, yes[i]) || text_is(t, no[i])) {
+            *ret = text_is(t, yes[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool text_is_utf8(struct text t)
 {
     size_t i = 0;

@@ -46,16 +46,10 @@ struct text request_query(const struct request *r, const char *key)
 
 bool request_query_bool(const struct request *r, const char *key, bool otherwise)
 {
-    static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
-    static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
-    struct text value = request_query(r, key);
-    for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
-        if (text_is(value, yes[i]))
-            return true;
-        if (text_is(value, no[i]))
-            return false;
-    }
-    return otherwise;
+    bool value = otherwise;
+
+    text_to_bool(request_query(r, key), &value);
+    return value;
 }
 
 static int hex_digit(char c)

@@ -9,6 +9,7 @@
 #include "schema.h"
 
 #include "base/duration.h"
+#include "base/base64.h"
 #include "schema/canonical.h"
 #include "schema/name_hash.h"
 #include "schema/scalars.h"
@@ -202,7 +203,7 @@ static int decode_bytes(struct decoder *d, const struct schema_type *t, struct v
         return unreadable(d, arena_printf(d->arena, "illegal base64 data at input byte %zu", fault));
     bytes.n = (size_t)n;
     if (v->n != (bytes.n + 2) / 3 * 4 || bytes.n % 3)
-        *v = value_string(scalar_write_base64(d->arena, bytes));
+        *v = value_string(base64_encode(d->arena, BASE64_STANDARD, bytes));
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "schema/canonical.h"
 #include "schema/protobuf.h"
 #include "schema/scalars.h"
@@ -347,7 +348,7 @@ static int get_from_bytes(struct reader *r, const struct schema_type *t, struct 
     case TYPE_STRING:
         return get_string(r, bytes, ret);
     case TYPE_BYTES:
-        *ret = value_string(scalar_write_base64(r->arena, bytes));
+        *ret = value_string(base64_encode(r->arena, BASE64_STANDARD, bytes));
         return 0;
     case TYPE_QUANTITY:
         return get_quantity(r, bytes, ret);

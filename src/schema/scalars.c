@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times by the proleptic Gregorian calendar, counted from March so that the leap day ends a year; base64 by
- * tables. */
+/* Times by the proleptic Gregorian calendar, counted from March so that the leap day ends a year; base64 as Go reads it,
+ * line ends and all (base/base64 writes it). */
 #include "schema/scalars.h"
 
 #include <stdbool.h>
@@ -129,8 +129,6 @@ struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros)
 
 /* --- base64 ------------------------------------------------------------------------------------------ */
 
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 static int sextet(char c)
 {
     if (c >= 'A' && c <= 'Z')
@@ -188,20 +186,4 @@ ptrdiff_t scalar_read_base64(struct text t, char *dst, size_t *ret_at)
     }
     *ret_at = i = skip_line_ends(t, i + 1);
     return i == t.n ? out - dst : -1;
-}
-
-struct text scalar_write_base64(struct arena *a, struct text bytes)
-{
-    size_t n = (bytes.n + 2) / 3 * 4;
-    char *start = arena_alloc(a, n), *p = start;
-    for (size_t i = 0; i < bytes.n; i += 3) {
-        size_t left = bytes.n - i;
-        const unsigned char *b = (const unsigned char *)bytes.p + i;
-        uint32_t v = (uint32_t)b[0] << 16 | (left > 1 ? (uint32_t)b[1] << 8 : 0) | (left > 2 ? b[2] : 0u);
-        *p++ = alphabet[v >> 18];
-        *p++ = alphabet[v >> 12 & 63];
-        *p++ = left > 1 ? alphabet[v >> 6 & 63] : '=';
-        *p++ = left > 2 ? alphabet[v & 63] : '=';
-    }
-    return (struct text){start, n};
 }

@@ -22,4 +22,3 @@ void scalar_time_problem(struct buffer *b, struct text t, bool is_micro);
 /* As Go's StdEncoding: padded, line ends ignored. The number of bytes, or -1 with *ret_at the offset of the
  * fault. */
 ptrdiff_t scalar_read_base64(struct text t, char *dst, size_t *ret_at);
-struct text scalar_write_base64(struct arena *a, struct text bytes);

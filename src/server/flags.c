@@ -126,19 +126,6 @@ const char *flag_nearest(struct text name)
     return nearest;
 }
 
-static bool parse_bool(struct text t, bool *ret)
-{
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-    for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
-        if (text_is(t, yes[i]) || text_is(t, no[i])) {
-            *ret = text_is(t, yes[i]);
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_to_list(struct arena *a, struct string_list *list, struct text value)
 {
     struct text part;
@@ -169,7 +156,7 @@ int flag_set(struct arena *a, struct settings *s, const struct flag *f, struct t
         good = text_to_i64(value, at);
         break;
     case FLAG_BOOL:
-        good = parse_bool(value, at);
+        good = text_to_bool(value, at);
         break;
     case FLAG_DURATION:
         good = duration_parse(value, at);

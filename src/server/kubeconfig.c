@@ -3,14 +3,11 @@
  * copied away alone. */
 #include "server/pki.h"
 
-#include <openssl/evp.h>
+#include "base/base64.h"
 
 static struct value base64(struct arena *a, struct text bytes)
 {
-    size_t room = 4 * ((bytes.n + 2) / 3) + 1;
-    unsigned char *out = arena_alloc(a, room);
-    int n = EVP_EncodeBlock(out, (const unsigned char *)bytes.p, (int)bytes.n);
-    return value_string((struct text){(const char *)out, (size_t)n});
+    return value_string(base64_encode(a, BASE64_STANDARD, bytes));
 }
 
 /* [{name: NAME, KEY: child}] */
