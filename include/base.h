@@ -16,5 +16,6 @@
 #include "base/text.h"       /* views, buffers, blobs */
 #include "base/tree.h"       /* the persistent ordered tree */
 #include "base/value.h"      /* object trees */
+#include "base/watched_file.h" /* files that are read again when they change */
 #include "base/workers.h"    /* worker pool, timers */
 #include "base/yaml.h"       /* object trees from and to YAML */
