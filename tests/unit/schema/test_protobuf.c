@@ -19,12 +19,18 @@ static struct text read_whole(struct arena *a, const char *path)
     return buffer_text(&b);
 }
 
-static const struct schema_kind *golden_kind(struct text pb)
+/* "core.v1.WatchEvent.json": the file's name says it too, and a type without type meta has an empty envelope. */
+static const struct schema_kind *golden_kind(const char *json_path)
 {
-    struct text api_version, kind, message;
-    struct status st = {0};
-    ck_assert(protobuf_open(pb, &api_version, &kind, &message, &st) == 0);
-    return schema_kind_of(api_version, kind);
+    struct text name = text_of(strrchr(json_path, '/') + 1), part[8];
+    size_t n = 0;
+    while (n < N_ELEMENTS(part) && text_split(&name, '.', &part[n]))
+        n++;
+    ck_assert_uint_ge(n, 4); /* group, version, kind, json; the group may have dots */
+    struct text group = {part[0].p, (size_t)(part[n - 4].p + part[n - 4].n - part[0].p)};
+    if (text_is(group, "core"))
+        group = TEXT("");
+    return schema_kind_find((struct gvk){group, part[n - 3], part[n - 2]});
 }
 
 static void check_pair(const char *json_path, unsigned *n_checked)
@@ -37,11 +43,8 @@ static void check_pair(const char *json_path, unsigned *n_checked)
     buffer_add_bytes(&pb_path, json_path, strlen(json_path) - strlen("json"));
     buffer_add_str(&pb_path, "pb");
     struct text json = read_whole(a, json_path), pb = read_whole(a, buffer_str(&pb_path));
-    const struct schema_kind *kind = golden_kind(pb);
-    if (!kind) {
-        printf("skipped: %s is of no kind here\n", json_path);
-        return;
-    }
+    const struct schema_kind *kind = golden_kind(json_path);
+    ck_assert_msg(kind != NULL, "%s is of no kind here", json_path);
     ck_assert_msg(schema_protobuf_read(a, kind->schema, pb, &from_pb, &st) == 0, "%s: %s", json_path,
                   st.message);
     json_write_pretty(&out, &from_pb);
