@@ -14,8 +14,10 @@ struct settings {
     const char *advertise_address; /* NULL: the address of this machine's default route */
     const char *external_hostname;
     int64_t min_request_timeout; /* seconds */
+    int64_t request_timeout;
     int64_t shutdown_delay_duration;
     int64_t shutdown_grace_period;
+    bool shutdown_send_retry_after;
     /* storage */
     const char *data_dir;
     int64_t watch_history;

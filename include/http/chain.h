@@ -35,3 +35,8 @@ enum flow request_fail(struct request *r, struct status *st);
 
 /* The filter that fills r->info, by request_info_parse. */
 extern const struct filter filter_request_info;
+/* Behind filter_request_info, before whatever may take long: says whether the request is long-running, and if not gives it the
+ * deadline of ?timeout= and listener_options.request_timeout_ms, whichever is earlier. A request that is not answered by then gets
+ * 504 with upstream's Status, and its connection closes; the filters and the handler that still have it notice nothing and end as
+ * usual, leave included, but what they answer is dropped. */
+extern const struct filter filter_request_deadline;

@@ -24,6 +24,8 @@ struct listener_options {
     unsigned idle_timeout_s;  /* 0: 180 */
     unsigned header_timeout_s; /* 0: 32, as Go's ReadHeaderTimeout upstream */
     struct workers *workers;  /* borrowed: for FLOW_BLOCK */
+    struct timers *timers;    /* borrowed: for deadlines; NULL: a request that has left the event loop has none */
+    unsigned request_timeout_ms; /* what filter_request_deadline gives a request; 0: only what the client asks for */
     const struct filter *const *filters; /* NULL-terminated, borrowed for ever; the last one is the handler */
     const struct wiring *wiring; /* goes into each request */
     /* Writes st as the response in the form that the client accepts. NULL: JSON. */

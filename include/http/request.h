@@ -104,7 +104,7 @@ struct request {
     /* What the filters found out. */
     struct request_info info;
     struct user_info user;
-    int64_t deadline_ms; /* clock_mono_ms; 0: none (watches and other long-running requests) */
+    int64_t deadline_ms; /* clock_mono_ms; 0: none, see filter_request_deadline */
     struct text audit_id;
     bool is_long_running;
     struct text *warnings; /* texts for Warning headers, in order, without repeats */

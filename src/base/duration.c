@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/status.h"
+
 static const struct {
     const char *name;
     int64_t ns;
@@ -25,8 +27,10 @@ static int64_t unit_ns(struct text name)
     return 0;
 }
 
-/* One number and its unit off *t, added to *sum. */
-static bool parse_part(struct text *t, unsigned __int128 *sum)
+enum problem { PROBLEM_NONE, PROBLEM_INVALID, PROBLEM_NO_UNIT, PROBLEM_UNKNOWN_UNIT };
+
+/* One number and its unit off *t, added to *sum; *ret_unit is the unit's name. */
+static enum problem parse_part(struct text *t, unsigned __int128 *sum, struct text *ret_unit)
 {
     unsigned __int128 whole = 0, fraction = 0, scale = 1;
     size_t i = 0, digits = 0;
@@ -34,7 +38,7 @@ static bool parse_part(struct text *t, unsigned __int128 *sum)
     for (; i < t->n && is_digit(t->p[i]); i++, digits++) {
         whole = whole * 10 + (unsigned)(t->p[i] - '0');
         if (whole > INT64_MAX)
-            return false;
+            return PROBLEM_INVALID;
     }
     if (i < t->n && t->p[i] == '.') {
         for (i++; i < t->n && is_digit(t->p[i]); i++, digits++) {
@@ -44,37 +48,67 @@ static bool parse_part(struct text *t, unsigned __int128 *sum)
             scale *= 10;
         }
     }
+    if (!digits)
+        return PROBLEM_INVALID;
     size_t start = i;
     while (i < t->n && t->p[i] != '.' && !is_digit(t->p[i]))
         i++;
-    int64_t ns = unit_ns((struct text){t->p + start, i - start});
-    if (!digits || !ns)
-        return false;
+    *ret_unit = (struct text){t->p + start, i - start};
+    int64_t ns = unit_ns(*ret_unit);
+    if (!ns)
+        return i == start ? PROBLEM_NO_UNIT : PROBLEM_UNKNOWN_UNIT;
     *sum += whole * (unsigned __int128)ns + fraction * (unsigned __int128)ns / scale;
     *t = text_from(*t, i);
-    return *sum <= (unsigned __int128)INT64_MAX + 1;
+    return *sum <= (unsigned __int128)INT64_MAX + 1 ? PROBLEM_NONE : PROBLEM_INVALID;
 }
 
-bool duration_parse(struct text t, int64_t *ret_ns)
+static enum problem parse(struct text t, int64_t *ret_ns, struct text *ret_unit)
 {
     bool negative = t.n && t.p[0] == '-';
+    enum problem problem = PROBLEM_NONE;
     unsigned __int128 sum = 0;
 
     if (t.n && (t.p[0] == '-' || t.p[0] == '+'))
         t = text_from(t, 1);
     if (text_is(t, "0")) {
         *ret_ns = 0;
-        return true;
+        return PROBLEM_NONE;
     }
     if (!t.n)
-        return false;
-    while (t.n)
-        if (!parse_part(&t, &sum))
-            return false;
-    if (!negative && sum > INT64_MAX)
-        return false;
-    *ret_ns = negative ? (int64_t)-sum : (int64_t)sum;
-    return true;
+        return PROBLEM_INVALID;
+    while (t.n && problem == PROBLEM_NONE)
+        problem = parse_part(&t, &sum, ret_unit);
+    if (problem == PROBLEM_NONE && !negative && sum > INT64_MAX)
+        problem = PROBLEM_INVALID;
+    if (problem == PROBLEM_NONE)
+        *ret_ns = negative ? (int64_t)-sum : (int64_t)sum;
+    return problem;
+}
+
+bool duration_parse(struct text t, int64_t *ret_ns)
+{
+    struct text unit;
+    return parse(t, ret_ns, &unit) == PROBLEM_NONE;
+}
+
+int duration_read(struct text t, int64_t *ret_ns, struct status *st)
+{
+    static const char *const words[] = {
+        [PROBLEM_INVALID] = "invalid", [PROBLEM_NO_UNIT] = "missing unit in", [PROBLEM_UNKNOWN_UNIT] = "unknown unit"};
+    CLEANUP(buffer_deinit) struct buffer b = {0};
+    struct text unit;
+    enum problem problem = parse(t, ret_ns, &unit);
+
+    if (problem == PROBLEM_NONE)
+        return 0;
+    buffer_addf(&b, "time: %s ", words[problem]);
+    if (problem == PROBLEM_UNKNOWN_UNIT) {
+        buffer_add_quoted(&b, unit);
+        buffer_add_str(&b, " in ");
+    }
+    buffer_add_str(&b, "duration ");
+    buffer_add_quoted(&b, t);
+    return status_set(st, STATUS_BAD_REQUEST, "%s", buffer_str(&b));
 }
 
 /* value / 10^decimals without trailing zeros. */

@@ -18,6 +18,7 @@ struct timers {
     pthread_cond_t settled; /* for the others: a callback has ended, or nothing is due any more */
     VEC(struct timer *) heap;
     uint64_t order;
+    int64_t sleeps_until_ms; /* the thread; INT64_MIN while it does not sleep: it will look at the heap before */
     struct timer *running;  /* its callback runs; maybe freed by it, so only compared */
     uint64_t turns;         /* of the fake clock, and those that the thread has seen through */
     uint64_t turns_settled;
@@ -91,12 +92,14 @@ static void sleep_locked(struct timers *ts)
         pthread_cond_broadcast(&ts->settled);
     }
     if (ts->heap.n == 0 || clock_is_fake()) {
+        ts->sleeps_until_ms = INT64_MAX;
         pthread_cond_wait(&ts->changed, &ts->mu);
-        return;
+    } else {
+        int64_t at = ts->sleeps_until_ms = ts->heap.p[0]->at_ms;
+        struct timespec until = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
+        pthread_cond_timedwait(&ts->changed, &ts->mu, &until);
     }
-    int64_t at = ts->heap.p[0]->at_ms;
-    struct timespec until = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
-    pthread_cond_timedwait(&ts->changed, &ts->mu, &until);
+    ts->sleeps_until_ms = INT64_MIN;
 }
 
 static void *timers_main(void *arg)
@@ -180,7 +183,8 @@ void timer_arm(struct timers *ts, struct timer *t, int64_t delay_ms)
     t->order = ts->order++;
     vec_push(&ts->heap, t);
     heap_settle(ts, ts->heap.n - 1, t);
-    if (t->position == 1)
+    /* A timer that is always cancelled in time, as a request's deadline is, must not cost a wake-up each. */
+    if (t->at_ms < ts->sleeps_until_ms)
         pthread_cond_signal(&ts->changed);
     pthread_mutex_unlock(&ts->mu);
 }

@@ -110,18 +110,6 @@ static int read_delete_options(struct request *r, struct delete_call_options *re
     return check_dry_run(r->arena, &dry_run, st);
 }
 
-/* timeout= is checked as for every write; nothing else of the query that other writes know. */
-static int read_options(struct request *r, struct delete_call_options *ret, struct status *st)
-{
-    struct write_options unused;
-    struct text timeout = request_query(r, "timeout");
-    int64_t ns;
-
-    if (timeout.n && !duration_parse(timeout, &ns))
-        return write_options_read(r, "DeleteOptions", false, &unused, st);
-    return read_delete_options(r, ret, st);
-}
-
 /* --- DELETE of one --- */
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
@@ -146,7 +134,7 @@ enum flow call_delete(struct request *r, struct call *c)
     struct write_call *w;
     struct status st = {0};
 
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_options(r, &options, &st) < 0)
+    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
         return request_fail(r, &st);
     w = write_begin(r, c, OPERATION_DELETE);
     w->options.is_dry_run = options.is_dry_run;
@@ -271,7 +259,7 @@ enum flow call_delete_collection(struct request *r, struct call *c)
     d->call = c;
     c->state = d;
     if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
-        list_options_read(r, c, false, &d->list_options, &st) < 0 || read_options(r, &d->options, &st) < 0)
+        list_options_read(r, c, false, &d->list_options, &st) < 0 || read_delete_options(r, &d->options, &st) < 0)
         return request_fail(r, &st);
     return open_collection(r, c);
 }

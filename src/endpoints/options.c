@@ -33,20 +33,6 @@ static bool read_bool(struct request *r, const char *key)
     return request_has_query(r, key) && !text_is(given, "0") && !text_eq_nocase(given, TEXT("false"));
 }
 
-static int check_timeout(struct request *r, struct status *st)
-{
-    struct text given = request_query(r, "timeout");
-    struct buffer b = BUFFER_IN(r->arena);
-    int64_t ns;
-
-    if (!given.n || duration_parse(given, &ns))
-        return 0;
-    buffer_add_quoted(&b, given);
-    return status_set(st, STATUS_BAD_REQUEST,
-                      "invalid timeout specified in the request URL - time: invalid duration %.*s",
-                      TEXT_ARG(buffer_text(&b)));
-}
-
 /* --- writes --- */
 
 static void check_dry_run(struct request *r, struct field_errors *errs, struct write_options *ret)
@@ -103,8 +89,6 @@ int write_options_read(struct request *r, const char *options_kind, bool has_fie
     struct field_errors errs = {.arena = r->arena};
 
     *ret = (struct write_options){.field_manager = request_query(r, "fieldManager")};
-    if (check_timeout(r, st) < 0)
-        return -1;
     if (text_is(text_of(options_kind), "PatchOptions") && request_has_query(r, "force"))
         field_error(&errs, FIELD_FORBIDDEN, "force", NULL, "may not be specified for non-apply patch");
     if (has_field_validation)

@@ -3,7 +3,7 @@
  * do:
  * - a suspended connection is not in its epoll set, so a watch whose client has gone would lie there until
  * the next event;
- * - its one timeout is renewed by every byte, so a header could trickle for ever;
+ * - its one timeout is renewed by every byte, so a header, or an answer, could trickle for ever;
  * - while a TLS handshake waits for the peer it polls without pause. Such a connection is suspended here
  * instead. The thread has an epoll set of its own for the first and the last, and looks at the read deadlines
  * now and then.
@@ -64,12 +64,12 @@ static void abort_all(struct stream **streams, size_t n)
     }
 }
 
-static void cut_late_readers_locked(struct connections *cs, int64_t now_ms)
+static void cut_late_locked(struct connections *cs, int64_t now_ms)
 {
     list_for_each(pos, &cs->all)
     {
         struct connection *c = CONTAINER_OF(pos, struct connection, link);
-        int64_t deadline_ms = atomic_load_explicit(&c->read_deadline_ms, memory_order_relaxed);
+        int64_t deadline_ms = atomic_load_explicit(&c->deadline_ms, memory_order_relaxed);
         if (deadline_ms && now_ms > deadline_ms)
             shutdown(c->fd, SHUT_RDWR);
     }
@@ -95,7 +95,7 @@ static void *watch_connections(void *arg)
         size_t n = fetch_events_locked(cs, gone);
         int64_t now_ms = clock_mono_ms();
         if (now_ms >= next_check_ms) {
-            cut_late_readers_locked(cs, now_ms);
+            cut_late_locked(cs, now_ms);
             next_check_ms = now_ms + cs->check_every_ms;
         }
         pthread_mutex_unlock(&cs->mu);

@@ -30,6 +30,9 @@ void response_clear_body(struct response *rsp);
  * runs the chain owns the exchange; otherwise the event loop does. */
 enum phase { PHASE_READING, PHASE_RUNNING, PHASE_PARKED, PHASE_RESUMED, PHASE_DONE, PHASE_SENDING };
 
+/* Who has answered a request that left the event loop: its chain, or its deadline. */
+enum outcome { OUTCOME_OPEN, OUTCOME_IN_TIME, OUTCOME_LATE };
+
 struct exchange {
     struct request r;
     struct work work; /* queued on the workers */
@@ -39,6 +42,11 @@ struct exchange {
     bool on_worker;
     bool is_corked; /* the TLS session collects header and body for one record */
     bool counts_as_long_running;
+    bool has_timer; /* deadline was armed */
+    _Atomic(enum outcome) outcome;
+    struct timer deadline;
+    const struct header *late_headers; /* of the answer if the deadline passes */
+    size_t n_late_headers;
     struct connection *connection;
     struct listener *listener;
     struct MHD_Connection *mhd;
@@ -82,6 +90,13 @@ bool exchange_wants_gzip(const struct exchange *ex);   /* of BODY_BYTES: for a w
 void exchange_gzip(struct exchange *ex);
 void exchange_uncork(struct exchange *ex); /* sends what the TLS session has collected */
 
+/* --- deadline.c --- */
+
+/* Begins to watch the deadline, if there is one: as the exchange is suspended for the first time. */
+void deadline_arm(struct exchange *ex);
+/* Ends that; afterwards outcome does not change any more. By who runs the chain, at its end. */
+void deadline_disarm(struct exchange *ex);
+
 /* --- stream.c --- */
 
 /* The connection's side; event loop only. */
@@ -101,7 +116,7 @@ struct connection {
     bool awaits_input;         /* mu of connections: suspended until the peer sends */
     struct MHD_Connection *mhd;
     int fd;
-    atomic_llong read_deadline_ms; /* the request's header must be whole by then; 0: no such limit now */
+    atomic_llong deadline_ms; /* what is being read, or sent, must be whole by then; 0: no such limit now */
     bool has_certs;                /* certs were looked up */
     const struct text *certs;      /* DER, leaf first; in one malloc */
     size_t n_certs;

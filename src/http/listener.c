@@ -24,7 +24,7 @@
 #include "base.h"
 #include "http/http_internal.h"
 
-#define BODY_DEADLINE_MS 60000 /* upstream ends a request after 60 s, reading its body included */
+#define BODY_DEADLINE_MS 60000 /* where no request timeout is set */
 /* What is read and thrown away of a body past the limit, so that the client has sent it all and reads the
  * answer. */
 #define DISCARD_MAX_BYTES ((uint64_t)64 << 20)
@@ -47,9 +47,9 @@ static void name_peer(struct connection *c, const struct sockaddr *addr)
     }
 }
 
-static void set_read_deadline(struct connection *c, int64_t in_ms)
+static void set_deadline(struct connection *c, int64_t in_ms)
 {
-    atomic_store_explicit(&c->read_deadline_ms, in_ms ? clock_mono_ms() + in_ms : 0, memory_order_relaxed);
+    atomic_store_explicit(&c->deadline_ms, in_ms ? clock_mono_ms() + in_ms : 0, memory_order_relaxed);
 }
 
 static void start_tls(struct listener *l, struct connection *c, struct MHD_Connection *mhd)
@@ -78,7 +78,7 @@ static struct connection *open_connection(struct listener *l, struct MHD_Connect
     c->is_new = true;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     name_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
-    set_read_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
+    set_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
     if (l->opt.tls)
         start_tls(l, c, mhd);
     connections_add(l->connections, c);
@@ -162,7 +162,7 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     r->raw_query = rest;
     c->is_new = false;
     if (c->was_used)
-        set_read_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
+        set_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
     return ex;
 }
 
@@ -204,7 +204,8 @@ static void take_header(struct exchange *ex, const char *method)
 
     uint64_t bytes;
     bool has_body = announces_body(r, &bytes);
-    set_read_deadline(c, has_body ? BODY_DEADLINE_MS : 0);
+    int64_t limit_ms = ex->listener->opt.request_timeout_ms; /* reading its body included */
+    set_deadline(c, !has_body ? 0 : limit_ms ? limit_ms : BODY_DEADLINE_MS);
     r->body_too_large = bytes > ex->listener->opt.body_max_bytes;
     /* Room for an honest client at once, without trusting a dishonest one. */
     if (bytes && !r->body_too_large)
@@ -234,8 +235,8 @@ static bool begin(struct exchange *ex)
         atomic_fetch_sub(&l->n_exchanges, 1);
         return false;
     }
-    if (atomic_load_explicit(&ex->connection->read_deadline_ms, memory_order_relaxed))
-        set_read_deadline(ex->connection, 0);
+    if (atomic_load_explicit(&ex->connection->deadline_ms, memory_order_relaxed))
+        set_deadline(ex->connection, 0);
     if (!ex->r.body_too_large)
         ex->r.body = buffer_text(&ex->body);
     chain_start(ex);
@@ -247,6 +248,8 @@ static enum MHD_Result respond(struct exchange *ex)
     if (ex->r.is_long_running || ex->r.response.body == BODY_STREAM) {
         ex->counts_as_long_running = true;
         atomic_fetch_add(&ex->listener->n_long_running, 1);
+    } else if (ex->r.deadline_ms) {
+        atomic_store_explicit(&ex->connection->deadline_ms, ex->r.deadline_ms, memory_order_relaxed);
     }
     return exchange_respond(ex);
 }
@@ -275,6 +278,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
         return ex->is_suspended ? MHD_YES : respond(ex);
     case PHASE_DONE:
         ex->is_suspended = false;
+        if (atomic_load_explicit(&ex->outcome, memory_order_relaxed) == OUTCOME_LATE)
+            return MHD_NO; /* answered and closed, see deadline.c */
         return respond(ex);
     default:
         return MHD_YES;
@@ -293,7 +298,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     exchange_uncork(ex);
     c->exchange = NULL;
     c->was_used = true;
-    set_read_deadline(c, ((int64_t)l->opt.idle_timeout_s + l->opt.header_timeout_s) * 1000);
+    set_deadline(c, ((int64_t)l->opt.idle_timeout_s + l->opt.header_timeout_s) * 1000);
     bool was_counted = atomic_load_explicit(&ex->phase, memory_order_relaxed) != PHASE_READING;
     bool was_long_running = ex->counts_as_long_running;
     if (ex->r.response.body == BODY_STREAM)
@@ -310,6 +315,7 @@ void exchange_suspend(struct exchange *ex)
 {
     ex->is_suspended = true;
     MHD_suspend_connection(ex->mhd);
+    deadline_arm(ex);
 }
 
 void exchange_to_worker(struct exchange *ex, void (*run)(struct work *))
@@ -334,6 +340,7 @@ void exchange_done(struct exchange *ex, bool may_work)
         }
         exchange_gzip(ex);
     }
+    deadline_disarm(ex);
     bool is_suspended = ex->is_suspended;
     struct MHD_Connection *mhd = ex->mhd;
     atomic_store_explicit(&ex->phase, PHASE_DONE, memory_order_release);

@@ -20,10 +20,16 @@ const struct flag flags[] = {
      "Host name of this server as outsiders know it."},
     {"min-request-timeout", 0, FLAG_INT, "1800", AT(min_request_timeout), "generic",
      "Seconds that a watch is kept open at least; each one ends at a random time between this and its double."},
+    {"request-timeout", 0, FLAG_DURATION, "1m0s", AT(request_timeout), "generic",
+     "Time in which a request must have been answered, long-running ones (watches) apart; one that asks for less by "
+     "?timeout= gets less. Past it the client gets 504. 0: no limit but the client's."},
     {"shutdown-delay-duration", 0, FLAG_DURATION, "0s", AT(shutdown_delay_duration), "generic",
      "Time to go on serving after SIGTERM, with readyz failing, so that load balancers notice."},
     {"shutdown-grace-period", 0, FLAG_DURATION, "30s", AT(shutdown_grace_period), "generic",
      "Time that running requests have to end in once no new ones are taken (keelson's own flag)."},
+    {"shutdown-send-retry-after", 0, FLAG_BOOL, "false", AT(shutdown_send_retry_after), "generic",
+     "Once the shutdown delay is over, go on listening while running requests end, and answer new ones with 429 and "
+     "Retry-After; else stop listening at once."},
 
     {"data-dir", 0, FLAG_STRING, "/var/lib/keelson", AT(data_dir), "storage",
      "Folder of the embedded store and, unless other files are given, of keys, certificates and the administrator's "
@@ -165,6 +171,8 @@ int flag_set(struct arena *a, struct settings *s, const struct flag *f, struct t
         add_to_list(a, at, value);
         break;
     }
+    if (good && f->type == FLAG_DURATION && *(int64_t *)at < 0)
+        return status_set(st, STATUS_BAD_REQUEST, "--%s can not be negative value", f->name);
     if (good)
         return 0;
     return status_set(st, STATUS_BAD_REQUEST, "invalid argument \"%.*s\" for \"--%s\" flag: not a %s", TEXT_ARG(value),

@@ -29,6 +29,8 @@
 /* Shared with the readiness checks; the rest of the process's life is on the main thread's stack. */
 struct lifecycle {
     atomic_bool is_ending;
+    atomic_bool takes_no_work; /* the shutdown delay is over */
+    bool sends_retry_after;    /* what new requests are told then */
     atomic_bool *hook_is_done; /* one for each hook */
 };
 
@@ -49,11 +51,51 @@ struct server {
     struct listener *listener;
 };
 
+/* --- requests that come too late -------------------------------------------------------------------------------------------- */
+
+static bool may_come_late(const struct request *r)
+{
+    static const char *const prefixes[] = {"/readyz", "/livez", "/healthz", "/metrics"};
+    for (size_t i = 0; i < N_ELEMENTS(prefixes); i++)
+        if (text_starts(r->path, text_of(prefixes[i])))
+            return true;
+    return text_starts(request_header(r, "User-Agent"), TEXT("kube-apiserver/"));
+}
+
+/* Once the shutdown delay is over, connections that are still open get no new work done. Source: kubernetes/apiserver
+ * pkg/server/filters/with_retry_after.go (with --shutdown-send-retry-after), waitgroup.go (without). */
+static enum flow enter_shutdown(struct request *r)
+{
+    const struct lifecycle *l = r->wiring->lifecycle;
+    struct status st = {0};
+    struct buffer b = BUFFER_IN(r->arena);
+
+    if (!atomic_load_explicit(&l->takes_no_work, memory_order_relaxed) || may_come_late(r))
+        return FLOW_NEXT;
+    response_set_header(r, "X-Content-Type-Options", TEXT("nosniff"));
+    if (l->sends_retry_after) {
+        response_set_header(r, "Connection", TEXT("close"));
+        response_set_header(r, "Retry-After", TEXT("5"));
+        response_bytes(r, 429, "text/plain; charset=utf-8",
+                       TEXT("The apiserver is shutting down, please try again later.\n"));
+        return FLOW_DONE;
+    }
+    response_set_header(r, "Retry-After", TEXT("1"));
+    status_set(&st, STATUS_SERVICE_UNAVAILABLE, "apiserver is shutting down");
+    status_write_json(&b, &st);
+    status_clear(&st);
+    buffer_add_str(&b, "\n\n"); /* one of the encoder, one of the printer */
+    response_bytes(r, 503, "application/json", buffer_text(&b));
+    return FLOW_DONE;
+}
+
+static const struct filter filter_shutdown = {.name = "shutdown", .enter = enter_shutdown};
+
 /* Audit and impersonation stand around authorization, flow control before it, once they are built; see
  * docs/architecture.md. */
 static const struct filter *const chain[] = {
-    &filter_response_headers, &filter_request_info, &filter_authentication,
-    &filter_authorization,    &filter_endpoints,    NULL,
+    &filter_response_headers, &filter_request_info,  &filter_shutdown,  &filter_request_deadline,
+    &filter_authentication,   &filter_authorization, &filter_endpoints, NULL,
 };
 
 /* --- addresses ----------------------------------------------------------------------------------------------------------- */
@@ -292,6 +334,8 @@ static int start_listener(struct server *s, struct status *st)
                                          .tls = &tls,
                                          .n_threads = (unsigned)set->serving_threads,
                                          .workers = s->workers,
+                                         .timers = s->timers,
+                                         .request_timeout_ms = (unsigned)(set->request_timeout / 1000000),
                                          .filters = chain,
                                          .wiring = &s->wiring,
                                          .write_status = endpoints_write_status};
@@ -321,6 +365,7 @@ static int start(struct server *s, struct status *st)
     s->workers = workers_start(16, "worker");
     s->timers = timers_start();
     s->wiring.lifecycle = &s->lifecycle;
+    s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
     if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         open_storage(s, st) < 0 || start_registry(s, st) < 0 || start_endpoints(s, st) < 0 ||
@@ -385,6 +430,21 @@ static void announce(struct server *s)
     sd_notify(0, "READY=1");
 }
 
+/* The listener goes on, and tells who comes to try again, until the requests that run have ended. */
+static void finish_requests(struct server *s, int signals)
+{
+    int64_t end_ms = clock_mono_ms() + s->settings->shutdown_grace_period / 1000000;
+    unsigned running, long_running;
+
+    for (;;) {
+        listener_counts(s->listener, &running, &long_running);
+        if (!running || clock_mono_ms() >= end_ms)
+            return;
+        if (wait_for_signal(signals, 20))
+            _exit(1);
+    }
+}
+
 static void drain(struct server *s, int signals)
 {
     log_info("Shutting down", LOG_I64("delayMs", s->settings->shutdown_delay_duration / 1000000));
@@ -393,6 +453,9 @@ static void drain(struct server *s, int signals)
     if (s->settings->shutdown_delay_duration &&
         wait_for_signal(signals, (int)(s->settings->shutdown_delay_duration / 1000000)))
         _exit(1);
+    atomic_store(&s->lifecycle.takes_no_work, true);
+    if (s->settings->shutdown_send_retry_after)
+        finish_requests(s, signals);
     listener_quiesce(s->listener);
     endpoints_end_watches(s->wiring.endpoints);
 }

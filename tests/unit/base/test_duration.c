@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/duration.h"
 
+#include "base/status.h"
+
 #include "unit.h"
 
 static const struct {
@@ -44,4 +46,26 @@ START_TEST(reads_and_writes_as_go_does)
 }
 END_TEST
 
-UNIT_MAIN("duration", reads_and_writes_as_go_does)
+START_TEST(refusals_have_the_words_of_go)
+{
+    static const struct {
+        const char *in, *message;
+    } refused[] = {
+        {"bad", "time: invalid duration \"bad\""},
+        {"", "time: invalid duration \"\""},
+        {"5", "time: missing unit in duration \"5\""},
+        {"1h5", "time: missing unit in duration \"1h5\""},
+        {"-1d", "time: unknown unit \"d\" in duration \"-1d\""},
+        {"9999999h", "time: invalid duration \"9999999h\""},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(refused); i++) {
+        CLEANUP(status_clear) struct status st = {0};
+        int64_t ns = 42;
+        ck_assert_int_eq(duration_read(text_of(refused[i].in), &ns, &st), -1);
+        ck_assert_str_eq(st.message, refused[i].message);
+        ck_assert_int_eq(ns, 42);
+    }
+}
+END_TEST
+
+UNIT_MAIN("duration", reads_and_writes_as_go_does, refusals_have_the_words_of_go)

@@ -241,7 +241,6 @@ START_TEST(bodies_that_are_refused)
          "supported values: \\\"\\\", \\\"Ignore\\\", \\\"Strict\\\", \\\"Warn\\\""},
         {"?dryRun=Some", JSON, "{}", 422,
          "dryRun: Unsupported value: [\\\"Some\\\"]: supported values: \\\"All\\\""},
-        {"?timeout=x", JSON, "{}", 400, "invalid duration"},
         {"", "Content-Type: text/plain\r\n", "x", 415,
          "the body of the request was in an unknown format - accepted media types include: application/json, "
          "application/yaml, application/vnd.kubernetes.protobuf"},

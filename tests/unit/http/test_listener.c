@@ -199,12 +199,14 @@ static enum flow enter_handler(struct request *r)
     return serve_echo(r);
 }
 static const struct filter handler = {"handler", enter_handler, NULL};
-static const struct filter *const chain[] = {&outer, &filter_request_info, &racer, &handler, NULL};
+static const struct filter *const chain[] = {&outer, &filter_request_info, &filter_request_deadline, &racer, &handler,
+                                            NULL};
 
 struct fixture {
     struct arena *a;
     struct listener *l;
     struct workers *workers;
+    struct timers *timers;
     struct text cert, key;
     struct listener_options opt;
 };
@@ -212,13 +214,14 @@ struct fixture {
 static struct fixture start(bool with_tls, void (*adjust)(struct listener_options *))
 {
     signal(SIGPIPE, SIG_IGN);
-    struct fixture f = {.a = arena_new(), .workers = workers_start(4, "worker")};
+    struct fixture f = {.a = arena_new(), .workers = workers_start(4, "worker"), .timers = timers_start()};
     make_pair(f.a, "server", &f.cert, &f.key);
     struct tls_config tls = {.cert_pem = f.cert, .key_pem = f.key, .ask_client_cert = true};
     f.opt = (struct listener_options){.bind_address = "127.0.0.1",
                                       .tls = with_tls ? &tls : NULL,
                                       .n_threads = 2,
                                       .workers = f.workers,
+                                      .timers = f.timers,
                                       .filters = chain};
     if (adjust)
         adjust(&f.opt);
@@ -231,6 +234,7 @@ static struct fixture start(bool with_tls, void (*adjust)(struct listener_option
 static void stop(struct fixture *f)
 {
     listener_stop(f->l, 2000);
+    timers_stop(f->timers);
     workers_stop(f->workers);
     stream_unref(watch.stream);
     arena_free(f->a);
@@ -461,6 +465,125 @@ START_TEST(parked_requests_are_resumed_by_another_thread)
     client_close(&c);
     stop(&f);
     ck_assert_int_eq(n_left, 2);
+}
+END_TEST
+
+#define LATE                                                                                                    \
+    "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Timeout: request did not complete within the allotted " \
+    "timeout\",\"reason\":\"Timeout\",\"details\":{},\"code\":504}\n"
+
+static void limit_to_200_ms(struct listener_options *opt)
+{
+    opt->request_timeout_ms = 200;
+}
+
+static struct request *wait_for_parked(void)
+{
+    for (;;) {
+        pthread_mutex_lock(&parked_mu);
+        struct request *r = MOVE(parked);
+        pthread_mutex_unlock(&parked_mu);
+        if (r)
+            return r;
+        usleep(500);
+    }
+}
+
+/* The client has its 504 while the request is still parked; then the late answer goes nowhere. */
+START_TEST(a_parked_request_is_answered_at_its_deadline)
+{
+    static const struct {
+        bool with_tls;
+        const char *method, *target, *body;
+    } rows[] = {{true, "GET", "/park?timeout=100ms", LATE},
+                {true, "GET", "/park?timeout=1h", LATE},
+                {false, "GET", "/park", LATE},
+                {false, "HEAD", "/park", ""}};
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct fixture f = start(rows[i].with_tls, limit_to_200_ms);
+        struct client c = rows[i].with_tls ? connect_tls(&f) : client_connect(listener_port(f.l));
+        atomic_store(&n_left, 0);
+        struct reply r = client_do(&c, f.a, rows[i].method, rows[i].target, "X-Test: yes\r\n", TEXT_NONE);
+        ck_assert_int_eq(r.code, 504);
+        check_text(r.body, rows[i].body);
+        check_text(reply_header(&r, "Content-Type"), "text/plain; charset=utf-8");
+        check_text(reply_header(&r, "Connection"), "close");
+        check_text(reply_header(&r, "Audit-Id"), "an-id");
+        struct text line;
+        ck_assert(!client_line(&c, f.a, &line)); /* the end */
+        ck_assert_int_eq(n_left, 0);
+
+        struct request *late = wait_for_parked();
+        check_text(request_header(late, "X-Test"), "yes"); /* all of it is still there */
+        response_bytes(late, 201, "text/plain", TEXT("too late"));
+        request_resume(late, FLOW_DONE);
+        client_close(&c);
+        stop(&f);
+        ck_assert_int_eq(n_left, 1);
+    }
+}
+END_TEST
+
+START_TEST(deadlines_of_the_client)
+{
+    static const struct {
+        const char *target;
+        int code;
+        const char *word;
+    } rows[] = {
+        {"/x?timeout=10s", 200, "GET /x"},
+        {"/x?timeout=0s", 200, "GET /x"},
+        {"/x?timeout=-1s", 200, "GET /x"},
+        {"/x?timeout=", 200, "GET /x"},
+        {"/x?timeout=1ns", 504, "Timeout: request did not complete"},
+        {"/x?timeout=bad", 400,
+         "invalid timeout specified in the request URL - time: invalid duration \\\"bad\\\""},
+        {"/x?timeout=5", 400, "time: missing unit in duration \\\"5\\\""},
+        {"/api/v1/pods?watch=1&timeout=bad", 200, "GET /api"}, /* long-running */
+        {"/api/v1/namespaces/a/pods/b/log?timeout=1ns", 200, "GET /api"},
+    };
+    struct fixture f = start(true, limit_to_200_ms);
+    struct client c = connect_tls(&f);
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct reply r = client_do(&c, f.a, "GET", rows[i].target, NULL, TEXT_NONE);
+        ck_assert_msg(r.code == rows[i].code, "%s: %d", rows[i].target, r.code);
+        ck_assert_msg(text_find_text(r.body, text_of(rows[i].word)) >= 0, "%s: %.*s", rows[i].target,
+                      TEXT_ARG(r.body));
+    }
+    client_close(&c);
+    stop(&f);
+}
+END_TEST
+
+static void *resume_soon(void *arg)
+{
+    struct request *r = wait_for_parked();
+    usleep((useconds_t)(uintptr_t)arg);
+    response_bytes(r, 201, "text/plain", TEXT("in time"));
+    request_resume(r, FLOW_DONE);
+    return NULL;
+}
+
+/* Whoever wins, there is one whole answer. */
+START_TEST(the_answer_may_race_the_deadline)
+{
+    struct fixture f = start(true, NULL);
+    int n_late = 0;
+    for (uintptr_t i = 0; i < 60; i++) {
+        struct client c = connect_tls(&f);
+        pthread_t t;
+        pthread_create(&t, NULL, resume_soon, (void *)(18500 + i * 50));
+        struct reply r = client_do(&c, f.a, "GET", "/park?timeout=20ms", NULL, TEXT_NONE);
+        if (r.code == 504)
+            check_text(r.body, LATE);
+        else
+            check_text(r.body, "in time");
+        n_late += r.code == 504;
+        pthread_join(t, NULL);
+        client_close(&c);
+    }
+    ck_assert_int_lt(n_late, 60);
+    stop(&f);
 }
 END_TEST
 
@@ -914,7 +1037,9 @@ UNIT_MAIN("listener", requests_over_tls_keep_the_connection, head_is_get_without
           client_certificates_are_optional_and_seen, bodies_are_read_whole,
           too_large_bodies_are_told_to_the_handler, sources_are_pulled_and_gzipped,
           large_bodies_are_gzipped_for_those_who_ask, blocking_steps_run_on_a_worker,
-          parked_requests_are_resumed_by_another_thread, resume_may_come_before_enter_returns,
+          parked_requests_are_resumed_by_another_thread,
+          a_parked_request_is_answered_at_its_deadline, deadlines_of_the_client,
+          the_answer_may_race_the_deadline, resume_may_come_before_enter_returns,
           failures_are_statuses_with_warnings, malformed_requests_are_refused,
           long_headers_and_targets_are_bounded, trickling_headers_time_out, a_taken_port_is_named,
           new_certificates_serve_new_connections, versions_and_suites_are_limited,
