@@ -126,6 +126,7 @@ struct connection {
     bool was_corked; /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it
                       */
     bool is_new;     /* its first request has not begun */
+    bool has_more;   /* the body that is being sent will follow up what is written now */
     unsigned short input_pos, input_end;
     char peer[64];
     char input[INPUT_BYTES]; /* read ahead of GnuTLS, see transport.c */
@@ -144,7 +145,7 @@ void connections_abort(struct connections *cs, bool cut_all);
 
 /* --- transport.c --- */
 
-void transport_start(struct connection *c); /* makes c->tls_session read through c */
+void transport_start(struct connection *c); /* makes c->tls_session read and write through c */
 
 /* --- tls.c --- */
 

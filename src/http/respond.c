@@ -185,8 +185,10 @@ static void add_headers(struct exchange *ex, struct MHD_Response *mhd)
 
 static ssize_t pull_source(void *ctx, uint64_t pos, char *dst, size_t max)
 {
-    struct body_source *source = ctx;
+    struct exchange *ex = ctx;
+    struct body_source *source = &ex->r.response.source;
     ptrdiff_t n = source->read(source->ctx, dst, max);
+    ex->connection->has_more = n > 0 && (source->bytes < 0 || pos + (uint64_t)n < (uint64_t)source->bytes);
     if (n > 0)
         return n;
     return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
@@ -209,7 +211,7 @@ static struct MHD_Response *make_response(struct exchange *ex)
             gzip_source(ex);
         return MHD_create_response_from_callback(rsp->source.bytes < 0 ? MHD_SIZE_UNKNOWN
                                                                        : (uint64_t)rsp->source.bytes,
-                                                 BLOCK_BYTES, pull_source, &rsp->source, NULL);
+                                                 BLOCK_BYTES, pull_source, ex, NULL);
     case BODY_STREAM:
         stream_attach(rsp->stream, ex->mhd, ex->connection->fd);
         connection_set_stream(ex->connection, rsp->stream);

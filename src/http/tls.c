@@ -5,7 +5,8 @@
  * GnuTLS chooses by key exchange, cipher and MAC, not by suite: a list of suites allows every combination of
  * its parts that is a suite (ECDHE-RSA with AES-128-GCM and ECDHE-ECDSA with AES-256-GCM allow all four). Its
  * ciphers limit TLS 1.3 too, where Go would still offer all three suites; so the TLS 1.3 ciphers stay in
- * unless the list names some. */
+ * unless the list names some. The order is ours, not the client's, as with Go: AES-128 comes first and costs a
+ * quarter less than the AES-256 that OpenSSL's clients would rather have. */
 #include "http/tls.h"
 
 #include <gnutls/gnutls.h>
@@ -133,7 +134,7 @@ static int make_priorities(const struct tls_config *c, gnutls_priority_t *ret, s
     CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
     buffer_addf(&b,
                 "NONE:%s:+COMP-NULL:+SIGN-ALL:+CTYPE-X509:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
-                ":+GROUP-SECP521R1",
+                ":+GROUP-SECP521R1:%%SERVER_PRECEDENCE",
                 v->priority);
     bool keep_tls13 = c->n_cipher_suites == 0 || !has_tls13_suite(c);
     for (size_t i = 0; i < c->n_cipher_suites; i++)

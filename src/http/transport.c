@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How GnuTLS reads from the socket. It asks for a record's five bytes of header and then for the rest, which
- * are two system calls; here one read takes what is there, up to INPUT_BYTES. Only the socket says EAGAIN,
+/* How GnuTLS reads from the socket and writes to it. It asks for a record's five bytes of header and then for
+ * the rest, which are two system calls; here one read takes what is there, up to INPUT_BYTES. Only the socket says EAGAIN,
  * never this buffer: libmicrohttpd goes on reading until then, and its edge-triggered epoll set reports what
- * comes later. */
+ * comes later.
+ *
+ * Writing, it makes a system call for each record of 16 KB. While a body has more to come, the kernel is told
+ * so: it then fills its segments before it sends them. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <sys/socket.h>
@@ -39,8 +42,16 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *dst, size_t max)
     return (ssize_t)n;
 }
 
+static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
+{
+    struct connection *c = ptr;
+    struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    return sendmsg(c->fd, &msg, MSG_NOSIGNAL | (c->has_more ? MSG_MORE : 0));
+}
+
 void transport_start(struct connection *c)
 {
-    gnutls_transport_set_ptr2(c->tls_session, c, (gnutls_transport_ptr_t)(intptr_t)c->fd);
+    gnutls_transport_set_ptr2(c->tls_session, c, c);
+    gnutls_transport_set_vec_push_function(c->tls_session, push);
     gnutls_transport_set_pull_function(c->tls_session, pull);
 }
