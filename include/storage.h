@@ -16,6 +16,7 @@ struct storage_options {
     size_t n_types;
     struct timers *timers;   /* borrowed: progress of watches, history */
     int64_t history_ms;      /* 0: five minutes */
+    bool stores_protobuf;    /* where the type has a message; else JSON. Both are read, whatever was written. */
     size_t ring_max_events;  /* 0: default */
 };
 /* Loads everything. A stored value that cannot be read is reported by key, kept in the store, and served as an error. */
@@ -30,9 +31,16 @@ uint64_t storage_revision(struct storage *s);
 void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void (*done)(void *ctx, bool reached),
                   void *ctx);
 
+/* For a read that must see every write that ended before it began, anybody's: calls done once the caches are that fresh (st is
+ * NULL), or with the status to answer: SERVICE_UNAVAILABLE or TIMEOUT with a retry hint. At once when the store has no other
+ * writers. Reads that ask at the same time share one question to the store. */
+void storage_refresh(struct storage *s, void (*done)(void *ctx, struct status *st), void *ctx);
+/* Has the store no other writers, so that the cache is always the newest state? */
+bool storage_is_sole_writer(const struct storage *s);
+
 /* Takes w until its done is called. A write for a store that is stopping fails with SERVICE_UNAVAILABLE. */
 void storage_submit(struct storage *s, struct storage_write *w);
-int storage_check(struct storage *s, struct status *st);
+int storage_check(struct storage *s, enum storage_probe probe, struct status *st);
 
 /* metadata.resourceVersion texts; empty is 0. BAD_REQUEST for anything that is no number. */
 int revision_parse(struct text t, uint64_t *ret, struct status *st);

@@ -1,6 +1,9 @@
-/* backend.h - what a storage engine is: a revisioned map of keys, seen by storage.c only. Engines: sqlite.
+/* backend.h - what a storage engine is: a revisioned map of keys to bytes, seen by storage.c only. Engines: sqlite, etcd.
  * Each write is checked against its precondition and committed; only then its events are published in order of revision
- * and its writer told. Every engine passes the same tests (tests/unit/storage/suite.h). */
+ * and its writer told. An engine whose store has other writers (etcd) publishes their changes in the same order, and is
+ * asked for the store's revision before a read that must be the newest. Every engine passes the same tests
+ * (tests/unit/storage/suite.h).
+ * The committer is the one thread of the engine that calls the sink and the writers. */
 #pragma once
 
 #include "storage/object.h"
@@ -28,17 +31,49 @@ struct storage_write {
     enum write_result result;
     uint64_t revision;
     struct status st;
+    /* CONFLICT: what the store has under the key, when the engine was told (has_found): one reference, the owner's; NULL when
+     * there is no such key. It may be newer than the cache: who tries again starts from it. */
+    struct object *found;
+    bool has_found;
 };
 
+/* The store's revision as of some moment after the asking: the start of a read that must see every write that ended before.
+ * Embedded in its owner's struct. */
+struct revision_ask {
+    struct list link;
+    /* Once, on any thread; may free this. revision 0: st says why the store did not tell. */
+    void (*done)(struct revision_ask *ask);
+    uint64_t revision;
+    struct status st;
+};
+
+/* Paths are keys without "/registry/": "pods/default/web". */
 struct storage_sink {
+    /* Adds the bytes to be kept for w's object; any thread. The one place where objects become an engine's bytes. */
+    int (*encode)(void *ctx, const struct storage_write *w, struct buffer *b, struct status *st);
     /* A committed change, in order of revision, on the committer thread, before its writer is told. */
     void (*changed)(void *ctx, struct storage_write *w);
+    /* The same for an engine that learns of changes from the store: stored.p is NULL for a deletion. own: the write that this
+     * change is, when it is one of ours, which spares the decoding. A path of no resource is let go. Changes of one
+     * revision come one after the other; reached ends them. */
+    void (*observed)(void *ctx, struct text path, struct text stored, uint64_t revision, struct storage_write *own);
+    /* Everything up to this revision was observed. */
+    void (*reached)(void *ctx, uint64_t revision);
     /* The writers of the changes since the last call were told: now the slower followers. Committer thread. */
     void (*settled)(void *ctx);
-    /* At load: every key of the store, ascending, without "/registry/": "pods/default/web". */
+    /* At load: every key of the store, ascending. */
     int (*loaded)(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st);
+    /* An engine that has lost the thread of changes loads everything once more, on the committer thread: reload_begin, then loaded
+     * for each key, then reload_end with the revision that this was the state of, or 0 when it failed half-way. Watches end,
+     * and history begins anew. */
+    void (*reload_begin)(void *ctx);
+    void (*reload_end)(void *ctx, uint64_t revision);
+    /* A failed compare's answer as an object: NULL when the path is of no resource. An unreadable one is held as such. */
+    struct object *(*decode)(void *ctx, struct text path, struct text stored, uint64_t revision);
     void *ctx;
 };
+
+enum storage_probe { PROBE_LIVE, PROBE_READY };
 
 struct backend; /* an engine's own */
 struct backend_ops {
@@ -48,8 +83,10 @@ struct backend_ops {
     int (*start)(struct backend *b, const struct storage_sink *sink, uint64_t *ret_revision, struct status *st);
     /* Takes w until done is called. Any thread; never blocks. */
     void (*submit)(struct backend *b, struct storage_write *w);
-    /* Is the store able to answer? For readyz. May block. */
-    int (*check)(struct backend *b, struct status *st);
+    /* Takes ask until its done is called. NULL: the store has no other writers, so the cache is the newest there is. */
+    void (*ask_revision)(struct backend *b, struct revision_ask *ask);
+    /* Is the store able to answer? For the health pages. May block. */
+    int (*check)(struct backend *b, enum storage_probe probe, struct status *st);
     int64_t (*size_bytes)(struct backend *b);
     void (*stop)(struct backend *b); /* ends after the queued writes, frees */
 };
@@ -61,3 +98,19 @@ struct backend {
  * damaged, was written by a newer keelson, or is locked by another process; it never starts empty instead. Damage inside is
  * found by start, which reads everything. */
 int sqlite_open(const char *path, struct backend **ret, struct status *st);
+
+/* etcd through its v3 HTTP/JSON gateway. Texts are copied. */
+struct etcd_options {
+    const char *const *servers; /* "https://host:port", tried in turn when one fails */
+    size_t n_servers;
+    const char *prefix;         /* "/registry"; NULL: that */
+    const char *ca_file, *cert_file, *key_file; /* NULL: none */
+    struct timers *timers;      /* borrowed */
+    int64_t compaction_interval_ms; /* 0: somebody else compacts */
+    int64_t health_timeout_ms, ready_timeout_ms; /* 0: two seconds */
+    int64_t size_poll_ms;       /* how often the database's size is asked for; 0: 30 seconds */
+    int64_t lease_reuse_s;      /* how long one lease is shared, at most; 0: 60 */
+    int64_t start_timeout_ms;   /* how long start tries to reach it; 0: 20 seconds */
+};
+/* Fails for servers that are no URLs and files that cannot be read; whether anybody answers, start finds out. */
+int etcd_open(const struct etcd_options *opt, struct backend **ret, struct status *st);

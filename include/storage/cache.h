@@ -22,7 +22,8 @@ const char *event_type_name(enum event_type t); /* "ADDED" */
 struct event {
     atomic_uint refs;
     enum event_type type; /* of the change itself, before any selector */
-    uint64_t revision;
+    uint64_t revision; /* one transaction of the store may have several events, all of one revision */
+    uint64_t serial;   /* counts the cache's events */
     int64_t at_ms; /* clock_mono_ms */
     struct object *object, *previous; /* previous: NULL for ADDED */
     _Atomic(struct object *) leaving; /* previous at this revision, made for the first watcher whose selection it leaves */
@@ -49,7 +50,7 @@ struct watcher_ops {
     /* The store has reached this revision and everything up to it was delivered: a bookmark may say so. Called by a timer
      * about once a second, and by the starting thread at the end of the initial objects. NULL: not asked for. */
     void (*progress)(void *ctx, uint64_t revision);
-    /* The cache ends the watch (shutdown): nothing more is called; watch_stop is still owed. */
+    /* The cache ends the watch (shutdown, or its engine has lost the thread of changes): nothing more is called; watch_stop is still owed. */
     void (*ended)(void *ctx);
 };
 struct watch_options {

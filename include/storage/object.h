@@ -34,7 +34,8 @@ struct object {
 /* json: the encoding without resourceVersion, rv_at the place for it (schema_encode gives both); tree: the canonical tree it
  * was made of, for labels and fields. Copies what it needs, so that the object is one allocation. */
 struct object *object_new(const struct resource_type *type, struct text json, size_t rv_at, const struct value *tree);
-/* From stored bytes (JSON without resourceVersion); reads and checks them. */
+/* From stored bytes: JSON, with or without resourceVersion, of any version and order of members, or protobuf with its
+ * envelope; reads and checks them. */
 int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
                 struct status *st);
 /* What is kept for a key whose bytes object_load refuses: it holds the key's place and revision, and is_unreadable. */
@@ -47,6 +48,9 @@ void object_seal_dry(struct object *o);
 struct object *object_with_revision(const struct object *o, uint64_t revision);
 /* What an engine writes: the JSON around the resource version, as two pieces; sealed or not. */
 void object_stored(const struct object *o, struct text ret_pieces[2]);
+/* The same as protobuf with its envelope. INTERNAL_ERROR if the type has no message. */
+int object_stored_protobuf(const struct object *o, struct buffer *b, struct status *st);
+bool object_has_protobuf(const struct resource_type *type);
 
 struct object *object_ref(struct object *o);
 void object_unref(struct object *o);

@@ -4,21 +4,26 @@
  * its own page only. Source: kubernetes/apiserver pkg/server/healthz/healthz.go. */
 #include "endpoints/endpoints_internal.h"
 
-static int check_store(void *ctx, struct status *st)
+static int check_store_live(void *ctx, struct status *st)
 {
-    return storage_check(ctx, st);
+    return storage_check(ctx, PROBE_LIVE, st);
+}
+
+static int check_store_ready(void *ctx, struct status *st)
+{
+    return storage_check(ctx, PROBE_READY, st);
 }
 
 /* The checks of endpoints' own, before those that the top floor brings. */
 static const struct own_check {
     const char *name;
     unsigned pages;
-    bool is_store;
+    int (*check)(void *storage, struct status *st); /* NULL: always good */
 } own_checks[] = {
-    {"ping", HEALTH_ALL, false},
-    {"log", HEALTH_ALL, false},
-    {"etcd", HEALTH_ALL, true}, /* the store, whatever it is: the name that probes and dashboards ask for */
-    {"etcd-readiness", HEALTH_READYZ, true},
+    {"ping", HEALTH_ALL, NULL},
+    {"log", HEALTH_ALL, NULL},
+    {"etcd", HEALTH_ALL, check_store_live}, /* the store, whatever it is: the name that probes and dashboards ask for */
+    {"etcd-readiness", HEALTH_READYZ, check_store_ready},
 };
 
 static size_t n_checks(const struct endpoints *e)
@@ -31,7 +36,7 @@ static struct health_check check_at(struct endpoints *e, size_t i)
     if (i >= N_ELEMENTS(own_checks))
         return e->opt.health_checks[i - N_ELEMENTS(own_checks)];
     const struct own_check *own = &own_checks[i];
-    return (struct health_check){own->name, own->pages, own->is_store ? check_store : NULL, e->storage};
+    return (struct health_check){own->name, own->pages, own->check, e->storage};
 }
 
 bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret)

@@ -50,6 +50,7 @@ void cache_unref(struct cache *c)
     for (size_t i = 0; i < ROLLED_MAX; i++)
         snapshot_release(&c->rolled[i]);
     tree_unref(&object_tree_ops, c->tree);
+    tree_unref(&object_tree_ops, c->loading); /* of a start that failed */
     map_deinit(&c->by_namespace);
     map_deinit(&c->by_key);
     pthread_mutex_destroy(&c->mu);
@@ -59,11 +60,12 @@ void cache_unref(struct cache *c)
 
 void cache_load(struct cache *c, struct object *o)
 {
-    c->tree = tree_put(&object_tree_ops, c->tree, o);
+    c->loading = tree_put(&object_tree_ops, c->loading, o);
 }
 
 void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t history_ms)
 {
+    c->tree = MOVE(c->loading);
     c->revision = revision;
     ring_init(&c->ring, events_max, history_ms, tree_ref(c->tree), revision);
     c->undelivered = ring_end_locked(&c->ring);
@@ -71,17 +73,17 @@ void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
-static struct event *event_new(const struct storage_write *w)
+static struct event *event_new(const struct change *ch)
 {
     struct event *e = xmalloc(sizeof(*e));
-    *e = (struct event){.refs = 1, .revision = w->revision, .at_ms = clock_mono_ms(),
-                        .previous = object_ref(w->previous)};
-    if (w->op == WRITE_DELETE) {
+    *e = (struct event){.refs = 1, .revision = ch->revision, .at_ms = clock_mono_ms(),
+                        .previous = object_ref(ch->previous)};
+    if (ch->op == WRITE_DELETE) {
         e->type = EVENT_DELETED;
-        e->object = object_with_revision(w->previous, w->revision);
+        e->object = object_with_revision(ch->previous, ch->revision);
     } else {
-        e->type = w->previous ? EVENT_MODIFIED : EVENT_ADDED;
-        e->object = object_ref(w->object);
+        e->type = ch->previous ? EVENT_MODIFIED : EVENT_ADDED;
+        e->object = object_ref(ch->object);
     }
     return e;
 }
@@ -113,23 +115,95 @@ static void drop_rolled_locked(struct cache *c, struct snapshot ret[ROLLED_MAX])
     }
 }
 
-void cache_apply(struct cache *c, struct storage_write *w)
+/* The next state's pointers. prepared: see ring_prepare. */
+static void push_locked(struct cache *c, struct event *e, struct tree *after, struct chunk *prepared,
+                        chunk_list *surplus)
 {
-    struct event *e = event_new(w);
-    struct tree *before = c->tree, *after = tree_apply(tree_ref(before), e);
-    struct chunk *prepared = ring_prepare(&c->ring, before, c->revision);
-    chunk_list surplus = {0};
-
-    pthread_mutex_lock(&c->mu);
+    e->serial = ++c->serial;
     c->tree = after;
     c->revision = e->revision;
     ring_push_locked(&c->ring, prepared, e);
     if (prepared)
-        ring_trim_locked(&c->ring, e->at_ms, &surplus);
-    pthread_mutex_unlock(&c->mu);
+        ring_trim_locked(&c->ring, e->at_ms, surplus);
+}
 
+static void apply_one(struct cache *c, const struct change *ch, chunk_list *surplus)
+{
+    struct event *e = event_new(ch);
+    struct tree *before = c->tree, *after = tree_apply(tree_ref(before), e);
+    struct chunk *prepared = ring_prepare(&c->ring, before, c->revision);
+
+    pthread_mutex_lock(&c->mu);
+    push_locked(c, e, after, prepared, surplus);
+    pthread_mutex_unlock(&c->mu);
     tree_unref(&object_tree_ops, before);
+}
+
+/* Rare: what one expired lease or one foreign transaction did. Nobody may see a part of it, so all is done with the lock
+ * held. */
+static void apply_together(struct cache *c, const struct change *ch, size_t n, chunk_list *surplus)
+{
+    pthread_mutex_lock(&c->mu);
+    for (size_t i = 0; i < n; i++) {
+        struct event *e = event_new(&ch[i]);
+        struct chunk *prepared = ring_prepare(&c->ring, c->tree, c->revision);
+        push_locked(c, e, tree_apply(c->tree, e), prepared, surplus);
+    }
+    pthread_mutex_unlock(&c->mu);
+}
+
+void cache_apply(struct cache *c, const struct change *ch, size_t n)
+{
+    chunk_list surplus = {0};
+
+    if (n == 1)
+        apply_one(c, ch, &surplus);
+    else
+        apply_together(c, ch, n, &surplus);
     unref_chunks(&surplus);
+}
+
+struct object *cache_current(struct cache *c, struct text key)
+{
+    return tree_get(&object_tree_ops, c->tree, key);
+}
+
+/* What cache_replace puts in place, and what it finds there. */
+struct replacement {
+    struct tree *tree;
+    uint64_t revision;
+    struct ring ring;
+    struct cursor undelivered;
+    struct snapshot rolled[ROLLED_MAX];
+};
+
+static void swap_state(struct cache *c, void *arg)
+{
+    struct replacement *r = arg, old = {.tree = c->tree, .undelivered = c->undelivered};
+
+    pthread_mutex_lock(&c->mu);
+    old.ring = c->ring;
+    memcpy(old.rolled, c->rolled, sizeof(old.rolled));
+    c->tree = r->tree;
+    c->revision = r->revision;
+    c->ring = r->ring;
+    c->undelivered = ring_end_locked(&c->ring);
+    memset(c->rolled, 0, sizeof(c->rolled));
+    pthread_mutex_unlock(&c->mu);
+    *r = old;
+}
+
+void cache_replace(struct cache *c, struct tree *tree, uint64_t revision)
+{
+    struct replacement r = {.tree = tree, .revision = revision};
+
+    ring_init(&r.ring, c->ring.events_max, c->ring.history_ms, tree_ref(tree), revision);
+    cache_restart_watches(c, swap_state, &r);
+    cursor_close(&r.undelivered);
+    ring_deinit(&r.ring);
+    tree_unref(&object_tree_ops, r.tree);
+    for (size_t i = 0; i < ROLLED_MAX; i++)
+        snapshot_release(&r.rolled[i]);
 }
 
 void cache_trim(struct cache *c)

@@ -88,20 +88,37 @@ struct cache {
     struct watcher *stopped;        /* watch_mu: by a callback, to be freed when the lock is given back */
     struct cursor undelivered;      /* watch_mu: what the watchers have not heard of */
     bool is_ended;                  /* watch_mu */
+    _Atomic unsigned era;           /* watch_mu to change: how often all watches were restarted */
+    uint64_t serial;                /* mu: of the last event */
 
+    struct tree *loading;           /* start, then committer only: what is being loaded */
+    size_t n_reused;                /* ... of it as it was before */
     struct cache *next_dirty;       /* committer only */
     bool is_dirty;
 };
 struct cache *cache_new(const struct resource_type *type, const struct store_clock *clock);
 struct cache *cache_ref(struct cache *c);
 void cache_unref(struct cache *c);
-void cache_load(struct cache *c, struct object *o); /* before the start; takes o */
+void cache_load(struct cache *c, struct object *o); /* into c->loading; takes o */
 void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t history_ms);
-void cache_apply(struct cache *c, struct storage_write *w); /* committer */
+/* One committed change. References are borrowed. */
+struct change {
+    enum write_op op;
+    uint64_t revision;
+    struct object *object;   /* PUT: sealed */
+    struct object *previous; /* NULL: there was none */
+};
+/* Committer. Several: those of one revision, which nobody sees a part of. */
+void cache_apply(struct cache *c, const struct change *ch, size_t n);
+struct object *cache_current(struct cache *c, struct text key); /* committer; borrowed until the next change; or NULL */
+/* Committer: puts the tree (taken) in place of all that is known, history included; watches end. */
+void cache_replace(struct cache *c, struct tree *tree, uint64_t revision);
 void cache_trim(struct cache *c);                           /* timer */
 
 /* --- watcher.c ---------------------------------------------------------------------------------------------------- */
 
 size_t cache_deliver(struct cache *c); /* committer: tells the watchers; how many events */
 void cache_progress(struct cache *c);  /* timer */
-void cache_end_watches(struct cache *c);
+void cache_end_watches(struct cache *c);     /* for good */
+/* Ends those of now; new ones begin on what swap has put in place. */
+void cache_restart_watches(struct cache *c, void (*swap)(struct cache *c, void *arg), void *arg);

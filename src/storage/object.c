@@ -275,10 +275,73 @@ static bool find_rv_at(const struct value *metadata, struct text json, size_t *r
     return true;
 }
 
-int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
-                struct status *st)
+static bool says(const struct value *tree, const struct schema_kind *kind)
 {
-    CLEANUP(arena_freep) struct arena *a = arena_new();
+    return text_eq(value_get_text(tree, TEXT("apiVersion")), kind->api_version) &&
+           text_eq(value_get_text(tree, TEXT("kind")), kind->gvk.kind);
+}
+
+/* What the bytes say they are, if the type's objects may be stored so. */
+static int stored_kind(const struct resource_type *type, struct text api_version, struct text kind,
+                       const struct schema_kind **ret, struct status *st)
+{
+    const struct schema_kind *mine = type->kind, *k = mine;
+    if (mine && !(text_eq(api_version, mine->api_version) && text_eq(kind, mine->gvk.kind)))
+        k = schema_kind_of(api_version, kind);
+    if (!k || (k != mine && k->storage != mine))
+        return status_set(st, STATUS_INTERNAL_ERROR, "the stored object is a %.*s of %.*s", TEXT_ARG(kind),
+                          TEXT_ARG(api_version));
+    *ret = k;
+    return 0;
+}
+
+/* The long way, from a tree of any version that the decoder has passed. */
+static int load_tree(struct arena *a, const struct resource_type *type, const struct schema_kind *kind,
+                     struct value *tree, struct object **ret, struct status *st)
+{
+    struct buffer b = BUFFER_IN(a);
+    struct value converted;
+    size_t rv_at;
+    if (kind != type->kind) {
+        if (schema_convert(a, kind, type->kind, tree, &converted, st) < 0)
+            return -1;
+        tree = &converted;
+    }
+    if (!value_get_text(value_get(tree, TEXT("metadata")), TEXT("name")).n)
+        return status_set(st, STATUS_INTERNAL_ERROR, "the stored object has no metadata.name");
+    schema_encode(&b, type->kind->schema, tree, &rv_at);
+    if (rv_at == SIZE_MAX)
+        return status_set(st, STATUS_INTERNAL_ERROR, "the stored object has no metadata.creationTimestamp");
+    *ret = object_new(type, buffer_text(&b), rv_at, tree);
+    return 0;
+}
+
+static int load_protobuf(struct arena *a, const struct resource_type *type, struct text stored, struct object **ret,
+                         struct status *st)
+{
+    struct text api_version, kind_name, message;
+    const struct schema_kind *kind;
+    struct value tree;
+    if (protobuf_open(stored, &api_version, &kind_name, &message, st) < 0 ||
+        stored_kind(type, api_version, kind_name, &kind, st) < 0 ||
+        schema_protobuf_read(a, kind->schema, stored, &tree, st) < 0)
+        return -1;
+    return load_tree(a, type, kind, &tree, ret, st);
+}
+
+static int load_foreign_json(struct arena *a, const struct resource_type *type, struct value *tree,
+                             struct object **ret, struct status *st)
+{
+    const struct schema_kind *kind;
+    if (stored_kind(type, value_get_text(tree, TEXT("apiVersion")), value_get_text(tree, TEXT("kind")), &kind, st) < 0 ||
+        schema_decode(a, kind->schema, tree, NULL, st) < 0)
+        return -1;
+    return load_tree(a, type, kind, tree, ret, st);
+}
+
+static int load_json(struct arena *a, const struct resource_type *type, struct text stored, struct object **ret,
+                     struct status *st)
+{
     struct value tree;
     struct parts p = {.type = type};
     size_t rv_at;
@@ -288,11 +351,21 @@ int object_load(const struct resource_type *type, struct text stored, uint64_t r
     const struct value *metadata = value_get(&tree, TEXT("metadata"));
     if (!metadata || metadata->kind != VALUE_OBJECT || !value_get_text(metadata, TEXT("name")).n)
         return status_set(st, STATUS_INTERNAL_ERROR, "the stored object has no metadata.name");
-    if (!find_rv_at(metadata, stored, &rv_at))
-        return status_set(st, STATUS_INTERNAL_ERROR, "the stored object's metadata is not as it was written");
+    if ((type->kind && !says(&tree, type->kind)) || !find_rv_at(metadata, stored, &rv_at))
+        return load_foreign_json(a, type, &tree, ret, st);
     p.head = text_first(stored, rv_at);
     p.tail = text_from(stored, rv_at);
     *ret = build_from_tree(&p, &tree);
+    return 0;
+}
+
+int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
+                struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    bool is_protobuf = protobuf_is_envelope(stored);
+    if ((is_protobuf ? load_protobuf : load_json)(a, type, stored, ret, st) < 0)
+        return -1;
     object_seal(*ret, revision);
     return 0;
 }
@@ -373,6 +446,29 @@ void object_stored(const struct object *o, struct text ret_pieces[2])
 {
     ret_pieces[0] = text_first(o->json, o->rv_at);
     ret_pieces[1] = text_from(o->json, o->rv_at + o->rv_n);
+}
+
+bool object_has_protobuf(const struct resource_type *type)
+{
+    return type->kind && type->kind->schema && type->kind->schema->n_by_number;
+}
+
+int object_stored_protobuf(const struct object *o, struct buffer *b, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct buffer json = BUFFER_IN(a);
+    struct text pieces[2];
+    struct value tree;
+    if (!object_has_protobuf(o->type))
+        return status_set(st, STATUS_INTERNAL_ERROR, "%.*s have no protobuf message", TEXT_ARG(o->type->name));
+    object_stored(o, pieces);
+    buffer_room(&json, pieces[0].n + pieces[1].n);
+    buffer_add(&json, pieces[0]);
+    buffer_add(&json, pieces[1]);
+    if (json_read(a, buffer_text(&json), &(struct json_options){0}, &tree, st) < 0)
+        return -1;
+    schema_protobuf_write(b, o->type->kind->schema, &tree);
+    return 0;
 }
 
 struct object *object_with_revision(const struct object *o, uint64_t revision)

@@ -122,6 +122,8 @@ static int load_objects(struct sqlite *s, struct status *st)
 static void fail(struct storage_write *w, const char *path, sqlite3 *db, int rc)
 {
     w->result = WRITE_FAILED;
+    if (w->st.message) /* it has no bytes */
+        return;
     sqlite_explain(&w->st, path, db, rc);
     status_wrap(&w->st, "the write was not stored");
 }
@@ -143,11 +145,9 @@ static int apply(struct sqlite *s, struct storage_write *w, uint64_t revision)
     set_key(&s->key, w);
     int rc = sqlite3_bind_text(stmt, 1, s->key.p, (int)s->key.n, SQLITE_STATIC);
     if (rc == SQLITE_OK && w->op == WRITE_PUT) {
-        struct text pieces[2];
-        object_stored(w->object, pieces);
         buffer_clear(&s->value);
-        buffer_add(&s->value, pieces[0]);
-        buffer_add(&s->value, pieces[1]);
+        if (s->sink->encode(s->sink->ctx, w, &s->value, &w->st) < 0)
+            return SQLITE_MISUSE; /* w->st says why */
         sqlite3_bind_int64(stmt, 2, (sqlite3_int64)revision);
         rc = sqlite3_bind_blob(stmt, 3, s->value.p, (int)s->value.n, SQLITE_STATIC);
     }
@@ -342,7 +342,7 @@ static void submit(struct backend *b, struct storage_write *w)
         pthread_cond_signal(&s->work);
 }
 
-static int check(struct backend *b, struct status *st)
+static int check(struct backend *b, enum storage_probe probe, struct status *st)
 {
     struct sqlite *s = of(b);
     int result = 0;

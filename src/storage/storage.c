@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine below and the caches above it, put together. A committed write goes, on the committer thread: into its cache
+/* The engine below and the caches above it, put together. A committed change goes, on the committer thread: into its cache
  * and ring; the store's revision moves on; its writer is told; and when all of the batch's writers were told, the
- * watchers of the caches that changed are. A timer asks for old history to go and for the watches' progress. */
+ * watchers of the caches that changed are. Changes of one revision enter their caches together. A timer asks for old history to go and for the watches' progress. */
 #include "storage.h"
 
 #include <sched.h>
@@ -12,6 +12,7 @@
 
 #define HISTORY_MS (5 * 60 * 1000)
 #define TICK_MS 1000
+#define REFRESH_WAIT_MS 3000 /* apiserver pkg/storage/cacher/watch_cache.go, blockTimeout */
 
 /* Somebody who waits for a revision. Whoever takes it off the list, the committer or the timer, tells it. */
 struct waiter {
@@ -22,6 +23,12 @@ struct waiter {
     void (*done)(void *ctx, bool reached);
     void *ctx;
     bool is_taken; /* storage.mu */
+};
+
+/* A change whose revision is not complete yet; holds references. */
+struct gathered {
+    struct cache *cache;
+    struct change change;
 };
 
 struct storage {
@@ -37,7 +44,12 @@ struct storage {
     atomic_bool is_stopping;
     atomic_size_t n_submitting; /* calls into the engine that its stop must wait for */
 
-    struct cache *dirty; /* committer only: changed since the last settled() */
+    bool stores_protobuf;
+
+    /* committer only */
+    struct cache *dirty; /* changed since the last settled() */
+    VEC(struct gathered) gathered; /* of one revision, in order */
+    bool is_reloading;
 
     size_t n_unknown, n_unreadable; /* of the load */
 
@@ -89,26 +101,61 @@ static struct cache *cache_of_path(struct storage *s, struct text path, struct t
     return NULL;
 }
 
+static struct object *load_or_keep(struct cache *c, struct text path, struct text key, struct text stored,
+                                   uint64_t revision, bool *ret_is_readable)
+{
+    CLEANUP(status_clear) struct status why = {0};
+    struct object *o;
+    *ret_is_readable = load_object(c, key, stored, revision, &o, &why) == 0;
+    if (*ret_is_readable)
+        return o;
+    log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
+              LOG_STR("error", why.message));
+    return object_unreadable(c->type, key, stored, revision);
+}
+
 static int loaded(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st)
 {
     struct storage *s = ctx;
     struct text key;
     struct cache *c = cache_of_path(s, path, &key);
-    CLEANUP(status_clear) struct status why = {0};
-    struct object *o;
+    bool is_readable = true;
     if (!c) {
-        if (s->n_unknown++ == 0)
-            log_warning("The store has keys of unknown resources; they are kept but not served",
-                        LOG_TEXT("first", path));
+        if (!s->is_reloading && s->n_unknown++ == 0)
+            log_info("The store has keys of unknown resources; they are kept but not served",
+                     LOG_TEXT("first", path));
         return 0;
     }
-    if (load_object(c, key, stored, revision, &o, &why) < 0) {
-        s->n_unreadable++;
-        log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
-                  LOG_STR("error", why.message));
-        o = object_unreadable(c->type, key, stored, revision);
+    struct object *known = s->is_reloading ? cache_current(c, key) : NULL;
+    if (known && known->revision == revision) {
+        c->n_reused++;
+        cache_load(c, object_ref(known));
+        return 0;
     }
+    struct object *o = load_or_keep(c, path, key, stored, revision, &is_readable);
+    s->n_unreadable += !is_readable;
     cache_load(c, o);
+    return 0;
+}
+
+static struct object *decode(void *ctx, struct text path, struct text stored, uint64_t revision)
+{
+    struct text key;
+    struct cache *c = cache_of_path(ctx, path, &key);
+    bool is_readable;
+    return c ? load_or_keep(c, path, key, stored, revision, &is_readable) : NULL;
+}
+
+static int encode(void *ctx, const struct storage_write *w, struct buffer *b, struct status *st)
+{
+    struct storage *s = ctx;
+    struct text pieces[2];
+    if (s->stores_protobuf && object_has_protobuf(w->type))
+        return object_stored_protobuf(w->object, b, st);
+    object_stored(w->object, pieces);
+    buffer_room(b, pieces[0].n + pieces[1].n);
+    buffer_add(b, pieces[0]);
+    buffer_add(b, pieces[1]);
     return 0;
 }
 
@@ -149,20 +196,125 @@ static struct cache *find_cache(struct storage *s, const struct resource_type *t
     return map_get(&s->by_prefix, type->storage_prefix);
 }
 
-static void changed(void *ctx, struct storage_write *w)
+static void apply(struct storage *s, struct cache *c, const struct change *changes, size_t n)
 {
-    struct storage *s = ctx;
-    struct cache *c = find_cache(s, w->type);
-    cache_apply(c, w);
-    atomic_store(&s->clock.revision, w->revision);
+    cache_apply(c, changes, n);
     if (!c->is_dirty) {
         c->is_dirty = true;
         c->next_dirty = s->dirty;
         s->dirty = c;
     }
+}
+
+static void move_on(struct storage *s, uint64_t revision)
+{
+    atomic_store(&s->clock.revision, revision);
     /* Sequentially consistent on both sides: either this sees the waiter, or the waiter sees the revision. */
     if (atomic_load(&s->n_waiters))
-        tell_waiters(s, w->revision);
+        tell_waiters(s, revision);
+}
+
+static void changed(void *ctx, struct storage_write *w)
+{
+    struct storage *s = ctx;
+    const struct change ch = {w->op, w->revision, w->object, w->previous};
+    apply(s, find_cache(s, w->type), &ch, 1);
+    move_on(s, w->revision);
+}
+
+/* --- changes as the store tells them ------------------------------------------------------------------------------ */
+
+/* The changes of the revision that has ended, cache by cache. */
+static void apply_gathered(struct storage *s)
+{
+    VEC(struct change) changes = {0};
+    if (!s->gathered.n)
+        return;
+    uint64_t revision = s->gathered.p[0].change.revision;
+    for (size_t i = 0; i < s->gathered.n; i++) {
+        struct cache *c = s->gathered.p[i].cache;
+        if (!c)
+            continue;
+        changes.n = 0;
+        for (size_t k = i; k < s->gathered.n; k++) {
+            if (s->gathered.p[k].cache != c)
+                continue;
+            vec_push(&changes, s->gathered.p[k].change);
+            s->gathered.p[k].cache = NULL;
+        }
+        apply(s, c, changes.p, changes.n);
+    }
+    vec_deinit(&changes);
+    for (size_t i = 0; i < s->gathered.n; i++) {
+        object_unref(s->gathered.p[i].change.object);
+        object_unref(s->gathered.p[i].change.previous);
+    }
+    s->gathered.n = 0;
+    move_on(s, revision);
+}
+
+static void observed(void *ctx, struct text path, struct text stored, uint64_t revision, struct storage_write *own)
+{
+    struct storage *s = ctx;
+    struct text key;
+    bool is_readable;
+    if (s->gathered.n && s->gathered.p[0].change.revision != revision)
+        apply_gathered(s);
+    struct cache *c = cache_of_path(s, path, &key);
+    if (!c)
+        return;
+    struct gathered g = {c, {.op = stored.p ? WRITE_PUT : WRITE_DELETE, .revision = revision}};
+    g.change.previous = cache_current(c, key);
+    if (!stored.p) {
+        if (!g.change.previous)
+            return;
+    } else if (own) {
+        object_seal(own->object, revision);
+        g.change.object = object_ref(own->object);
+    } else {
+        g.change.object = load_or_keep(c, path, key, stored, revision, &is_readable);
+    }
+    object_ref(g.change.previous);
+    vec_push(&s->gathered, g);
+}
+
+static void reached(void *ctx, uint64_t revision)
+{
+    struct storage *s = ctx;
+    apply_gathered(s);
+    if (revision > atomic_load(&s->clock.revision))
+        move_on(s, revision);
+}
+
+static void reload_begin(void *ctx)
+{
+    struct storage *s = ctx;
+    apply_gathered(s);
+    s->is_reloading = true;
+    for (size_t i = 0; i < s->n_caches; i++) {
+        s->caches[i]->n_reused = 0;
+        s->caches[i]->loading = NULL;
+    }
+}
+
+static void reload_end(void *ctx, uint64_t revision)
+{
+    struct storage *s = ctx;
+    s->is_reloading = false;
+    for (size_t i = 0; i < s->n_caches; i++) {
+        struct cache *c = s->caches[i];
+        struct tree *t = MOVE(c->loading);
+        /* As many as there were, and each as it was: nothing has happened here, and history goes on. */
+        bool is_same = c->n_reused == tree_count(t) && c->n_reused == cache_count(c);
+        if (revision && !is_same)
+            cache_replace(c, t, revision);
+        else
+            tree_unref(&object_tree_ops, t);
+    }
+    if (!revision)
+        return;
+    move_on(s, revision);
+    atomic_store_explicit(&s->clock.delivered, revision, memory_order_release);
 }
 
 static void settled(void *ctx)
@@ -228,6 +380,7 @@ static void storage_free(struct storage *s)
     for (size_t i = 0; i < s->n_caches; i++)
         cache_unref(s->caches[i]);
     free(s->caches);
+    vec_deinit(&s->gathered);
     map_deinit(&s->by_prefix);
     pthread_mutex_destroy(&s->mu);
     free(s);
@@ -242,7 +395,10 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     int64_t history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS, begun_ms = clock_mono_ms();
     uint64_t revision;
     s->backend = opt->backend;
-    s->sink = (struct storage_sink){.changed = changed, .settled = settled, .loaded = loaded, .ctx = s};
+    s->sink = (struct storage_sink){.encode = encode, .changed = changed, .observed = observed, .reached = reached,
+                                    .settled = settled, .loaded = loaded, .reload_begin = reload_begin,
+                                    .reload_end = reload_end, .decode = decode, .ctx = s};
+    s->stores_protobuf = opt->stores_protobuf;
     s->timers = opt->timers;
     s->tick.fire = tick;
     s->size = metric_cell(&size_metric, s->backend->ops->name);
@@ -385,9 +541,72 @@ void storage_submit(struct storage *s, struct storage_write *w)
         refuse(w, "the server is shutting down");
 }
 
-int storage_check(struct storage *s, struct status *st)
+int storage_check(struct storage *s, enum storage_probe probe, struct status *st)
 {
-    return s->backend->ops->check(s->backend, st);
+    return s->backend->ops->check(s->backend, probe, st);
+}
+
+/* --- reads that must be the newest -------------------------------------------------------------------------------- */
+
+struct refresh {
+    struct revision_ask ask;
+    struct storage *storage;
+    void (*done)(void *ctx, struct status *st);
+    void *ctx;
+};
+
+static void refresh_end(struct refresh *r, struct status *st)
+{
+    r->done(r->ctx, st);
+    status_clear(&r->ask.st);
+    free(r);
+}
+
+static void refresh_reached(void *ctx, bool reached)
+{
+    struct refresh *r = ctx;
+    if (reached) {
+        refresh_end(r, NULL);
+        return;
+    }
+    revision_too_large(&r->ask.st, r->ask.revision, storage_revision(r->storage));
+    refresh_end(r, &r->ask.st);
+}
+
+static void refresh_told(struct revision_ask *ask)
+{
+    struct refresh *r = CONTAINER_OF(ask, struct refresh, ask);
+    if (!ask->revision)
+        refresh_end(r, &ask->st);
+    else
+        storage_wait(r->storage, ask->revision, REFRESH_WAIT_MS, refresh_reached, r);
+}
+
+bool storage_is_sole_writer(const struct storage *s)
+{
+    return !s->backend->ops->ask_revision;
+}
+
+void storage_refresh(struct storage *s, void (*done)(void *ctx, struct status *st), void *ctx)
+{
+    if (storage_is_sole_writer(s)) {
+        done(ctx, NULL);
+        return;
+    }
+    struct refresh *r = xcalloc(1, sizeof(*r));
+    r->storage = s;
+    r->done = done;
+    r->ctx = ctx;
+    r->ask.done = refresh_told;
+    atomic_fetch_add(&s->n_submitting, 1);
+    bool is_stopping = atomic_load(&s->is_stopping);
+    if (!is_stopping)
+        s->backend->ops->ask_revision(s->backend, &r->ask);
+    atomic_fetch_sub(&s->n_submitting, 1);
+    if (is_stopping) {
+        status_set(&r->ask.st, STATUS_SERVICE_UNAVAILABLE, "the server is shutting down");
+        refresh_end(r, &r->ask.st);
+    }
 }
 
 int revision_parse(struct text t, uint64_t *ret, struct status *st)

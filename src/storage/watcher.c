@@ -23,10 +23,14 @@ struct watcher {
     const struct selector *labels, *fields; /* NULL: everything */
     struct text namespace, name;            /* these three in bytes */
     struct text key;                        /* "namespace/name", or what there is of it: "namespace/", "name" */
+    uint64_t from;        /* the watch begins behind this revision */
     uint64_t seen;        /* up to here the watcher was told; starting thread, then watch_mu */
+    uint64_t seen_serial; /* the last event it was told of: the ring and the fan-out overlap */
+    unsigned era;         /* of the cache when it began */
     struct watcher *next_stopped;
     bool is_starting;     /* the starting thread's */
     bool is_stopped;
+    bool is_over;         /* told so */
     char bytes[];
 };
 
@@ -89,9 +93,10 @@ static struct object *event_leaving(struct event *e)
 
 static void tell(struct watcher *w, struct event *e)
 {
-    if (w->is_stopped || e->revision <= w->seen)
+    if (w->is_stopped || w->is_over || e->revision <= w->from || e->serial <= w->seen_serial)
         return;
     w->seen = e->revision;
+    w->seen_serial = e->serial;
     bool is_in = e->type != EVENT_DELETED && matches(w, e->object);
     bool was_in = e->previous && matches(w, e->previous);
     if (is_in)
@@ -200,7 +205,7 @@ static void each_in_list(struct list *watchers, void (*fn)(struct watcher *w, ui
 {
     list_for_each(l, watchers) {
         struct watcher *w = CONTAINER_OF(l, struct watcher, link);
-        if (!w->is_stopped)
+        if (!w->is_stopped && !w->is_over)
             fn(w, arg);
     }
 }
@@ -234,6 +239,7 @@ void cache_progress(struct cache *c)
 
 static void tell_end(struct watcher *w, uint64_t arg)
 {
+    w->is_over = true;
     if (w->ops->ended)
         w->ops->ended(w->ctx);
 }
@@ -242,6 +248,15 @@ void cache_end_watches(struct cache *c)
 {
     calls_begin(c);
     c->is_ended = true;
+    each_watcher(c, tell_end, 0);
+    calls_end(c);
+}
+
+void cache_restart_watches(struct cache *c, void (*swap)(struct cache *c, void *arg), void *arg)
+{
+    calls_begin(c);
+    swap(c, arg);
+    atomic_fetch_add(&c->era, 1);
     each_watcher(c, tell_end, 0);
     calls_end(c);
 }
@@ -255,6 +270,7 @@ static int choose_start(struct watcher *w, const struct watch_options *opt, stru
     struct cache *c = w->cache;
     bool is_replay = opt->from == WATCH_FROM_REVISION && !opt->send_initial;
     uint64_t reached = atomic_load_explicit(&c->clock->revision, memory_order_acquire);
+    w->era = atomic_load(&c->era); /* before the state is read: a replacement in between ends the watch */
     pthread_mutex_lock(&c->mu);
     uint64_t start = ring_start_locked(&c->ring), newest = c->revision > reached ? c->revision : reached;
     bool is_expired = is_replay && opt->revision < start;
@@ -266,6 +282,7 @@ static int choose_start(struct watcher *w, const struct watch_options *opt, stru
         *ret = (struct snapshot){opt->send_initial ? tree_ref(c->tree) : NULL, newest};
         w->seen = newest;
     }
+    w->from = w->seen;
     pthread_mutex_unlock(&c->mu);
     if (is_expired)
         return status_set(st, STATUS_EXPIRED, "too old resource version: %llu (%llu)",
@@ -299,8 +316,11 @@ static bool go_live(struct watcher *w, struct cursor *from)
     while (!is_ended && (e = cursor_next(from)))
         tell(w, e);
     w->is_starting = false;
-    if (!is_ended && !w->is_stopped)
+    if (!is_ended && !w->is_stopped) {
         link_locked(w);
+        if (w->era != atomic_load(&c->era))
+            tell_end(w, 0);
+    }
     calls_end(c);
     return !is_ended;
 }

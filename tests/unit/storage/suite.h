@@ -258,7 +258,7 @@ START_TEST(a_write_of_an_unserved_resource_fails)
     ck_assert_int_eq(ww.write.st.reason, STATUS_SERVICE_UNAVAILABLE);
     write_wait(&ww);
     struct status st = {0};
-    ck_assert_int_eq(storage_check(h.storage, &st), 0);
+    ck_assert_int_eq(storage_check(h.storage, PROBE_LIVE, &st), 0);
     house_free(&h);
 }
 END_TEST

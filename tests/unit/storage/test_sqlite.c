@@ -92,7 +92,7 @@ static void expect_failing_writes(struct house *h, const char *words)
         ck_assert_ptr_null(cache_get(cache_of(h), text_of(keys[i])));
     }
     CLEANUP(status_clear) struct status st = {0};
-    ck_assert_int_lt(storage_check(h->storage, &st), 0);
+    ck_assert_int_lt(storage_check(h->storage, PROBE_LIVE, &st), 0);
     ck_assert_uint_eq(storage_revision(h->storage), revision);
 }
 
@@ -113,7 +113,7 @@ START_TEST(a_failed_commit_publishes_nothing)
     expect_failing_writes(&h, "the disk of the database");
     atomic_store(&writes_left, -1);
     ck_assert_uint_eq(put(h.storage, "ns/a", "\"color\":\"blue\""), 3);
-    ck_assert_int_eq(storage_check(h.storage, &st), 0);
+    ck_assert_int_eq(storage_check(h.storage, PROBE_LIVE, &st), 0);
     atomic_store(&syncs_left, 0);
     expect_failing_writes(&h, "the database");
     atomic_store(&syncs_left, -1);
