@@ -12,6 +12,7 @@
 #include "base/macros.h"
 #include "base/memory.h"     /* malloc that does not fail */
 #include "base/metrics.h"    /* counters, gauges, histograms */
+#include "base/random.h"     /* randomness, UUIDs */
 #include "base/status.h"     /* the one error type */
 #include "base/text.h"       /* views, buffers, blobs */
 #include "base/tree.h"       /* the persistent ordered tree */

@@ -11,7 +11,6 @@
  * Life: a watch has two references. The stream's goes with closed(), the request's with
  * watch_request_ended(). What calls into it stops before: the cache's callbacks and the timer end in
  * closed(). Source: kubernetes/apiserver pkg/endpoints/handlers/get.go, watch.go; pkg/storage/cacher. */
-#include <sys/random.h>
 
 #include "endpoints/endpoints_internal.h"
 
@@ -413,11 +412,9 @@ static void watch_timer(struct timer *t)
 static int64_t random_timeout_ms(const struct endpoints *e)
 {
     int64_t least = (e->opt.min_request_timeout_s ? e->opt.min_request_timeout_s : 1800) * 1000LL;
+    uint32_t random;
 
-    uint32_t random = 0;
-
-    if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        random = 0;
+    random_bytes(&random, sizeof(random));
     return least + (int64_t)((double)least * (random / 4294967296.0));
 }
 

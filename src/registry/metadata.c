@@ -4,7 +4,6 @@
  * one place to change. Source: kubernetes/apimachinery pkg/api/validation/objectmeta.go, apiserver
  * pkg/registry/rest/meta.go, kubernetes pkg/apis/core/validation (names of finalizers). */
 #include <string.h>
-#include <sys/random.h>
 
 #include "registry_internal.h"
 
@@ -13,17 +12,6 @@
 #define SUFFIX_LENGTH 5
 
 /* --- what the server fills in --- */
-
-static void random_bytes(void *p, size_t n)
-{
-    size_t got = 0;
-
-    while (got < n) {
-        ssize_t r = getrandom((char *)p + got, n - got, 0);
-        if (r > 0)
-            got += (size_t)r;
-    }
-}
 
 /* Without vowels and look-alikes, so that no words come out. */
 struct text name_generate(struct arena *a, struct text base)
@@ -47,18 +35,6 @@ struct text name_generate(struct arena *a, struct text base)
     return (struct text){name, n};
 }
 
-static struct text new_uid(struct arena *a)
-{
-    unsigned char r[16];
-
-    random_bytes(r, sizeof(r));
-    r[6] = (r[6] & 0x0f) | 0x40;
-    r[8] = (r[8] & 0x3f) | 0x80;
-    return arena_textf(a, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
-                       r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
-                       r[15]);
-}
-
 void metadata_fill_system(struct arena *a, struct value *obj)
 {
     static const struct text forgotten[] = {TEXT("deletionTimestamp"), TEXT("deletionGracePeriodSeconds"),
@@ -67,7 +43,7 @@ void metadata_fill_system(struct arena *a, struct value *obj)
 
     for (size_t i = 0; i < N_ELEMENTS(forgotten); i++)
         value_remove(metadata, forgotten[i]);
-    value_set(a, metadata, TEXT("uid"), value_string(new_uid(a)));
+    value_set(a, metadata, TEXT("uid"), value_string(random_uuid(a)));
     value_set(a, metadata, TEXT("creationTimestamp"), value_string(time_text(a, clock_now_ns())));
 }
 
