@@ -192,11 +192,12 @@ struct listing {
     bool has_more; /* keys behind the last one, whether they match or not */
     bool is_done;
 };
-/* Checks the parameters against each other: INVALID as upstream's ListOptions. Of lists only; watches have rules of their own. */
-int list_request_check(struct arena *a, const struct list_request *req, struct status *st);
+/* Checks the parameters against each other, for an INVALID of upstream's ListOptions. Of lists only; watches have rules of their
+ * own. */
+void list_request_check(const struct list_request *req, struct field_errors *errs);
 /* Takes the snapshot. Freshness is the caller's: when *ret_wait_for is not 0 the store must reach that revision first
- * (storage_wait), then call again. BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone. The request's texts
- * must live as long as the listing. */
+ * (storage_wait), then call again. BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone; for a token that
+ * is, with another one that goes on at the newest revision. The request's texts must live as long as the listing. */
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);
 struct object *listing_next(struct listing *l); /* borrowed from the snapshot; NULL at the end or limit */

@@ -54,6 +54,7 @@ struct status {
     struct status_cause *causes;
     size_t n_causes;
     int retry_after_seconds;
+    const char *continue_token; /* metadata.continue: where an expired list may go on all the same; NULL: none */
     struct arena *arena; /* owns all of the above; made when first needed */
 };
 
@@ -71,6 +72,7 @@ int status_vset(struct status *st, enum status_reason r, const char *fmt, va_lis
 int status_wrap(struct status *st, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Details of a resource error: kind is a resource name or, for INVALID, a kind, as upstream has it. */
 void status_details(struct status *st, struct text group, struct text kind, struct text name);
+void status_set_continue(struct status *st, struct text token); /* after status_set */
 void status_add_cause(struct status *st, const char *reason, const char *field, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 void status_move(struct status *to, struct status *from); /* to is cleared first, from is left empty */

@@ -123,6 +123,11 @@ static void push_cause(struct arena *a, struct status_cause **p, size_t *n, size
     (*p)[(*n)++] = cause;
 }
 
+void status_set_continue(struct status *st, struct text token)
+{
+    st->continue_token = arena_str(status_arena(st), token);
+}
+
 void status_add_cause(struct status *st, const char *reason, const char *field, const char *fmt, ...)
 {
     struct arena *a = status_arena(st);
@@ -375,7 +380,9 @@ static void add_number(struct buffer *b, const char *key, int value)
 
 void status_write_json(struct buffer *b, const struct status *st)
 {
-    buffer_add_str(b, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{}");
+    buffer_add_str(b, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{");
+    add_member(b, "continue", st->continue_token);
+    buffer_add_char(b, '}');
     add_member(b, "status", st->reason == STATUS_OK ? "Success" : "Failure");
     add_member(b, "message", st->message);
     add_member(b, "reason", reasons[st->reason].name);

@@ -20,7 +20,7 @@ static enum flow after_wait(struct request *r, struct call *c)
     struct status st = {0};
 
     c->step = c->state_step;
-    if (c->was_reached)
+    if (c->was_reached || c->goes_on_late)
         return c->step(r, c);
     revision_too_large(&st, c->awaited, storage_revision(c->e->storage));
     return request_fail(r, &st);

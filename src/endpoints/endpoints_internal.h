@@ -39,6 +39,7 @@ struct representation_form {
     void (*list_head)(const struct representation *rep, const struct list_meta *meta, struct buffer *b);
     struct text first, next; /* before the first item, before each later one */
     struct text tail;
+    struct text no_items; /* instead of tail, when there are none; empty: tail it is */
     /* Instead of the above for protobuf: an item is a message, field 2 of the list's message; items_bytes is
      * what they take, tags and lengths included. */
     void (*list)(const struct representation *rep, const struct list_meta *meta, size_t items_bytes,
@@ -91,6 +92,7 @@ struct call {
     struct representation rep;
     bool is_collection;
     bool has_waited, was_reached; /* see wait_for_revision */
+    bool goes_on_late;            /* the step that waits is run in any case, and looks at was_reached */
     uint64_t awaited;
     call_step state_step;
     struct watch *watch;
@@ -125,8 +127,11 @@ struct list_options {
     struct selector labels, fields;
     bool has_initial_events, send_initial_events; /* sendInitialEvents was given; its value */
     bool allow_bookmarks;
+    bool says_watch;   /* watch=true, which the old paths of watches need not say */
     int64_t timeout_s; /* 0: not given */
 };
+/* resourceVersion of a get or watch; empty is 0. -1: a 500, as upstream has it. */
+int revision_of_query(struct request *r, uint64_t *ret, struct status *st);
 /* ret stays where it is: request points into it. */
 int list_options_read(struct request *r, struct call *c, bool is_watch, struct list_options *ret,
                       struct status *st);

@@ -136,7 +136,7 @@ enum flow respond_page(struct request *r, struct call *c, struct list_page *page
         form->list(&c->rep, &page->meta, bytes, &head, &tail);
     } else {
         form->list_head(&c->rep, &page->meta, &head);
-        buffer_add(&tail, form->tail);
+        buffer_add(&tail, page->n == 0 && form->no_items.n ? form->no_items : form->tail);
     }
     s->head = buffer_text(&head);
     s->tail = buffer_text(&tail);

@@ -127,6 +127,18 @@ static void check_watch(struct list_options *o, struct field_errors *errs)
                     "resourceVersionMatch is forbidden when continue is provided");
 }
 
+/* Source: kubernetes/apimachinery pkg/apis/meta/internalversion/defaults.go. */
+static void set_defaults(struct list_options *o)
+{
+    struct list_request *q = &o->request;
+
+    if (!o->says_watch || o->has_initial_events || q->resource_version_match.n ||
+        (q->resource_version.n && !text_is(q->resource_version, "0")))
+        return;
+    o->has_initial_events = o->send_initial_events = true;
+    q->resource_version_match = TEXT("NotOlderThan");
+}
+
 /* A name in the path and one in the field selector must be the same; alone, it is a selector. */
 static int select_name(struct request *r, struct call *c, struct list_options *o, struct status *st)
 {
@@ -165,14 +177,17 @@ int list_options_read(struct request *r, struct call *c, bool is_watch, struct l
     ret->has_initial_events = request_has_query(r, "sendInitialEvents");
     ret->send_initial_events = read_bool(r, "sendInitialEvents");
     ret->allow_bookmarks = read_bool(r, "allowWatchBookmarks");
+    ret->says_watch = read_bool(r, "watch");
+    set_defaults(ret);
     if (read_int(r, "limit", &q->limit, st) < 0 || read_int(r, "timeoutSeconds", &ret->timeout_s, st) < 0 ||
         selector_parse_labels(r->arena, request_query(r, "labelSelector"), &ret->labels, st) < 0)
         return -1;
-    if (!is_watch && list_request_check(r->arena, q, st) < 0)
-        return -1;
-    if (is_watch)
+    /* The old paths of watches do not say watch: upstream takes their options for those of a list. */
+    if (ret->says_watch)
         check_watch(ret, &errs);
-    else if (ret->has_initial_events)
+    else
+        list_request_check(q, &errs);
+    if (!ret->says_watch && ret->has_initial_events)
         field_error(&errs, FIELD_FORBIDDEN, "sendInitialEvents", NULL,
                     "sendInitialEvents is forbidden for list");
     if (errs.n)

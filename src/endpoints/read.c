@@ -14,20 +14,34 @@ static enum flow find_object(struct request *r, struct call *c)
     return respond_object(r, c, 200, o);
 }
 
+int revision_of_query(struct request *r, uint64_t *ret, struct status *st)
+{
+    if (revision_parse(request_query(r, "resourceVersion"), ret, st) == 0)
+        return 0;
+    /* Upstream's storage says so, past the layer that would make it a client's error. */
+    st->reason = STATUS_UNKNOWN;
+    st->code = 500;
+    return -1;
+}
+
+static int check_export(struct request *r, struct status *st)
+{
+    struct text given = request_query(r, "export");
+
+    if (!request_has_query(r, "export") || text_is(given, "0") || text_eq_nocase(given, TEXT("false")))
+        return 0;
+    return status_set(st, STATUS_BAD_REQUEST,
+                      "the export parameter, deprecated since v1.14, is no longer supported");
+}
+
 enum flow call_get(struct request *r, struct call *c)
 {
-    struct text given = request_query(r, "resourceVersion");
     struct status st = {0};
     uint64_t revision = 0;
 
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0)
+    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || check_export(r, &st) < 0 ||
+        revision_of_query(r, &revision, &st) < 0)
         return request_fail(r, &st);
-    if (given.n && revision_parse(given, &revision, &st) < 0) {
-        /* Upstream's storage says so, past the layer that would make it a client's error. */
-        st.reason = STATUS_UNKNOWN;
-        st.code = 500;
-        return request_fail(r, &st);
-    }
     if (revision > storage_revision(c->e->storage))
         return wait_for_revision(r, c, revision, find_object);
     return find_object(r, c);
@@ -60,5 +74,9 @@ enum flow call_list(struct request *r, struct call *c)
     if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
         list_options_read(r, c, false, &s->options, &st) < 0)
         return request_fail(r, &st);
+    if (s->options.says_watch) {
+        status_method_not_supported(&st, c->resource->type->group, c->resource->type->name, "watch");
+        return request_fail(r, &st);
+    }
     return open_list(r, c);
 }

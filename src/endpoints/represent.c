@@ -273,7 +273,8 @@ static void partial_list_head(const struct representation *rep, const struct lis
 {
     buffer_addf(b, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/%s\",",
                 partial_version(rep));
-    write_list_meta(b, meta);
+    list_meta_write(b, meta);
+    buffer_add_str(b, ",\"items\":");
 }
 
 /* --- protobuf --- */
@@ -396,9 +397,10 @@ const struct representation_form form_partial = {
     .item = partial_item,
     .single = partial_single,
     .list_head = partial_list_head,
-    .first = {"", sizeof("") - 1},
+    .first = {"[", sizeof("[") - 1},
     .next = {",", sizeof(",") - 1},
     .tail = {"]}", sizeof("]}") - 1},
+    .no_items = {"null}", sizeof("null}") - 1}, /* upstream makes the list by appending to nothing */
     .is_shared = true,
 };
 const struct representation_form form_partial_protobuf = {

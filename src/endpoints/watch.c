@@ -38,7 +38,7 @@ struct watch {
 
     pthread_mutex_t order_mu; /* pushes in order: events by the committer, bookmarks by the timer */
     uint64_t revision;        /* everything up to it was pushed */
-    uint64_t bookmarked;      /* the last one said */
+    uint64_t began_at;        /* bookmarks are of later revisions; a watch may begin in the future */
     struct buffer scratch;
 
     pthread_mutex_t
@@ -225,7 +225,6 @@ static void push_bookmark_locked(struct watch *w, bool is_initial_end)
     schema_encode(&json, type->kind->schema, &tree, &rv_at);
     o = object_new(type, buffer_text(&json), rv_at, &tree);
     object_seal(o, w->revision);
-    w->bookmarked = w->revision;
     push_object_locked(w, EVENT_BOOKMARK, o);
     object_unref(o);
 }
@@ -337,7 +336,7 @@ static void pump(struct watch *w)
         pthread_mutex_unlock(&w->order_mu);
         return; /* drained() goes on, unless it is over */
     }
-    w->revision = w->listing.revision;
+    w->revision = w->began_at = w->listing.revision;
     if (w->wants_end_bookmark)
         push_bookmark_locked(w, true);
     pthread_mutex_unlock(&w->order_mu);
@@ -402,7 +401,7 @@ static void watch_timer(struct timer *t)
         return;
     }
     pthread_mutex_lock(&w->order_mu);
-    if (w->has_bookmarks && w->revision > w->bookmarked)
+    if (w->has_bookmarks && w->revision > w->began_at)
         push_bookmark_locked(w, false);
     pthread_mutex_unlock(&w->order_mu);
     arm_timer(w);
@@ -416,6 +415,14 @@ static int64_t random_timeout_ms(const struct endpoints *e)
 
     random_bytes(&random, sizeof(random));
     return least + (int64_t)((double)least * (random / 4294967296.0));
+}
+
+/* Below zero: the watch ends as it begins. */
+static int64_t given_timeout_ms(int64_t seconds)
+{
+    const int64_t most = 365LL * 24 * 3600;
+
+    return seconds < 0 ? 0 : (seconds < most ? seconds : most) * 1000;
 }
 
 /* --- the verb --- */
@@ -434,7 +441,7 @@ static struct watch *watch_new(struct call *c, const struct list_options *o)
     if (c->namespace.n)
         memcpy(w->namespace, c->namespace.p, c->namespace.n);
     w->has_bookmarks = o->allow_bookmarks;
-    w->ends_at_ms = clock_mono_ms() + (o->timeout_s > 0 ? o->timeout_s * 1000 : random_timeout_ms(c->e));
+    w->ends_at_ms = clock_mono_ms() + (o->timeout_s ? given_timeout_ms(o->timeout_s) : random_timeout_ms(c->e));
     w->timer.fire = watch_timer;
     pthread_mutex_init(&w->mu, NULL);
     pthread_mutex_init(&w->order_mu, NULL);
@@ -467,7 +474,7 @@ static void begin(struct watch *w, const struct list_options *o, uint64_t revisi
     uint64_t wait_for = 0;
 
     if (!w->wants_initial) {
-        w->revision = revision;
+        w->revision = w->began_at = revision;
         if (go_live(w, revision, &st) < 0)
             push_error(w, &st);
         return;
@@ -480,6 +487,16 @@ static void begin(struct watch *w, const struct list_options *o, uint64_t revisi
     pump(w);
 }
 
+/* The initial objects cannot be as fresh as the client wants them. Past the checks of its options, what goes wrong is told
+ * within the watch. */
+static void push_too_large(struct watch *w, uint64_t revision)
+{
+    struct status st = {0};
+
+    revision_too_large(&st, revision, storage_revision(w->e->storage));
+    push_error(w, &st);
+}
+
 struct watch_call {
     struct list_options options;
     uint64_t revision;
@@ -489,11 +506,11 @@ static enum flow start_watch(struct request *r, struct call *c)
 {
     struct watch_call *call = c->state;
     const struct list_options *o = &call->options;
-    bool is_from_any = call->revision == 0;
+    bool is_from_any = call->revision == 0, is_late = c->goes_on_late && !c->was_reached;
     struct watch *w = watch_new(c, o);
 
     w->wants_initial = o->has_initial_events ? o->send_initial_events : is_from_any;
-    w->wants_end_bookmark = w->wants_initial && o->allow_bookmarks;
+    w->wants_end_bookmark = o->send_initial_events && o->allow_bookmarks;
     if (!enlist(w)) {
         struct status st = {0};
         watch_unref(w);
@@ -506,7 +523,10 @@ static enum flow start_watch(struct request *r, struct call *c)
     r->is_long_running = true;
     r->deadline_ms = 0;
     /* Not asked for anything but what comes next, from wherever the store is. */
-    begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
+    if (is_late)
+        push_too_large(w, call->revision);
+    else
+        begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
     arm_timer(w);
     response_stream(r, 200,
                     w->rep.accepted.media == MEDIA_PROTOBUF
@@ -525,18 +545,20 @@ enum flow call_watch(struct request *r, struct call *c)
     if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 ||
         list_options_read(r, c, true, &call->options, &st) < 0)
         return request_fail(r, &st);
+    if (revision_of_query(r, &call->revision, &st) < 0)
+        return request_fail(r, &st);
     if (c->rep.accepted.media == MEDIA_YAML) {
         status_set(&st, STATUS_NOT_ACCEPTABLE,
                    "only the following media types are accepted: application/json;stream=watch, "
                    "application/vnd.kubernetes.protobuf;stream=watch");
         return request_fail(r, &st);
     }
-    if (revision_parse(call->options.request.resource_version, &call->revision, &st) < 0)
-        return request_fail(r, &st);
     /* Initial objects that are as fresh as a revision of the future have to wait for it; a plain watch just
      * begins there. */
-    if (call->options.send_initial_events && call->revision > storage_revision(c->e->storage))
+    if (call->options.send_initial_events && call->revision > storage_revision(c->e->storage)) {
+        c->goes_on_late = true;
         return wait_for_revision(r, c, call->revision, start_watch);
+    }
     return start_watch(r, c);
 }
 

@@ -4,14 +4,12 @@
 
 #include "base/base64.h"
 
-struct text continue_token_encode(struct arena *a, int64_t revision, struct text last_key)
+struct text continue_token_encode(struct arena *a, int64_t revision, struct text start)
 {
-    struct buffer key = BUFFER_IN(a), json = BUFFER_IN(a);
+    struct buffer json = BUFFER_IN(a);
 
-    buffer_add(&key, last_key);
-    buffer_add_char(&key, '\0'); /* the first key behind it */
     buffer_addf(&json, "{\"v\":\"meta.k8s.io/v1\",\"rv\":%lld,\"start\":", (long long)revision);
-    json_write_string(&json, buffer_text(&key));
+    json_write_string(&json, start);
     buffer_add_char(&json, '}');
     return base64_encode(a, BASE64_RAW_URL, buffer_text(&json));
 }

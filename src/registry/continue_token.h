@@ -6,6 +6,6 @@
 
 #include "registry.h"
 
-struct text continue_token_encode(struct arena *a, int64_t revision, struct text last_key);
+struct text continue_token_encode(struct arena *a, int64_t revision, struct text start);
 int continue_token_decode(struct arena *a, struct text token, int64_t *ret_revision, struct text *ret_start,
                           struct status *st);

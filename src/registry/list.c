@@ -9,28 +9,26 @@
 #define FIELD_NAME (-1)
 #define FIELD_NAMESPACE (-2)
 
-int list_request_check(struct arena *a, const struct list_request *req, struct status *st)
+void list_request_check(const struct list_request *req, struct field_errors *errs)
 {
     static const char *const matches[] = {"Exact", "NotOlderThan", ""};
-    struct field_errors errs = {.arena = a};
     struct text match = req->resource_version_match;
     struct value bad = value_string(match);
     const char *field = "resourceVersionMatch";
 
     if (!match.n)
-        return 0;
+        return;
     if (!req->resource_version.n)
-        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+        field_error(errs, FIELD_FORBIDDEN, field, NULL,
                     "resourceVersionMatch is forbidden unless resourceVersion is provided");
     if (req->continue_token.n)
-        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+        field_error(errs, FIELD_FORBIDDEN, field, NULL,
                     "resourceVersionMatch is forbidden when continue is provided");
     if (!text_is(match, "Exact") && !text_is(match, "NotOlderThan"))
-        field_not_supported(&errs, field, &bad, matches, N_ELEMENTS(matches));
+        field_not_supported(errs, field, &bad, matches, N_ELEMENTS(matches));
     if (text_is(match, "Exact") && text_is(req->resource_version, "0"))
-        field_error(&errs, FIELD_FORBIDDEN, field, NULL,
+        field_error(errs, FIELD_FORBIDDEN, field, NULL,
                     "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
-    return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT_NONE, &errs) : 0;
 }
 
 /* --- opening --- */
@@ -54,7 +52,7 @@ static void set_range(struct listing *l)
     bool is_namespaced = l->resource->storage->is_namespaced;
 
     if (!namespace.n && is_namespaced)
-    namespace = single_namespace(req->fields);
+        namespace = single_namespace(req->fields);
     buffer_room(&l->scratch, namespace.n + 1 + name.n); /* so that nothing moves */
     if (is_namespaced && namespace.n) {
         buffer_add(&l->scratch, namespace);
@@ -67,7 +65,27 @@ static void set_range(struct listing *l)
     l->single = buffer_text(&l->scratch);
 }
 
-static int open_at(struct listing *l, uint64_t revision, uint64_t *ret_wait_for, struct status *st)
+/* The revision is gone. A page's client may go on from where it was, at the newest revision: the new token says so.
+ * Source: kubernetes/apiserver pkg/storage/etcd3/errors.go, handleCompactedErrorForPaging. */
+static int expired(struct text start, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+
+    if (!start.n)
+        return status_set(st, STATUS_EXPIRED, "The resourceVersion for the provided list is too old.");
+    status_set(st, STATUS_EXPIRED,
+               "The provided continue parameter is too old to display a consistent list result. You can start a new "
+               "list without the continue parameter, or use the continue token in this response to retrieve the "
+               "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+               "objects that were created, modified, or deleted between the time the first chunk was returned and "
+               "now may show up in the list.");
+    status_set_continue(st, continue_token_encode(a, -1, start));
+    return -1;
+}
+
+/* start: of the page that a token asked for, relative to what is listed. */
+static int open_at(struct listing *l, uint64_t revision, struct text start, uint64_t *ret_wait_for,
+                   struct status *st)
 {
     struct snapshot newest;
 
@@ -80,14 +98,7 @@ static int open_at(struct listing *l, uint64_t revision, uint64_t *ret_wait_for,
     }
     if (cache_snapshot_at(l->resource->cache, revision, &l->snapshot, st) == 0)
         return 0;
-    if (st->reason == STATUS_EXPIRED && l->request.continue_token.n)
-        return status_set(
-            st, STATUS_EXPIRED,
-            "The provided continue parameter is too old to display a consistent list result. You must "
-            "start a new list without the continue parameter.");
-    if (st->reason == STATUS_EXPIRED)
-        return status_set(st, STATUS_EXPIRED, "The resourceVersion for the provided list is too old.");
-    return -1;
+    return st->reason == STATUS_EXPIRED ? expired(start, st) : -1;
 }
 
 static int open_newest(struct listing *l, uint64_t at_least, uint64_t *ret_wait_for)
@@ -116,7 +127,23 @@ static int open_page(struct listing *l, uint64_t *ret_wait_for, struct text *ret
     buffer_add(&l->scratch, start);
     l->prefix.p = l->scratch.p; /* the buffer may have moved */
     *ret_start = text_first(buffer_text(&l->scratch), at + start.n);
-    return revision > 0 ? open_at(l, (uint64_t)revision, ret_wait_for, st) : open_newest(l, 0, ret_wait_for);
+    return revision > 0 ? open_at(l, (uint64_t)revision, start, ret_wait_for, st) : open_newest(l, 0, ret_wait_for);
+}
+
+/* Upstream asks etcd for one key at a revision, past the cache that would wait for it, and is told at once. Source:
+ * kubernetes/apiserver pkg/storage/cacher/cacher.go, ShouldDelegateExactRV. */
+static bool is_of_the_future(struct listing *l, uint64_t revision, struct status *st)
+{
+    struct snapshot newest;
+
+    cache_snapshot(l->resource->cache, &newest);
+    uint64_t reached = newest.revision;
+    snapshot_release(&newest);
+    if (revision <= reached)
+        return false;
+    revision_too_large(st, revision, reached);
+    st->retry_after_seconds = 0;
+    return true;
 }
 
 static int take_snapshot(struct listing *l, uint64_t *ret_wait_for, struct text *ret_start, struct status *st)
@@ -128,9 +155,13 @@ static int take_snapshot(struct listing *l, uint64_t *ret_wait_for, struct text 
         return open_page(l, ret_wait_for, ret_start, st);
     if (revision_parse(req->resource_version, &revision, st) < 0)
         return status_wrap(st, "invalid resource version");
-    bool is_exact = text_is(req->resource_version_match, "Exact") ||
-                    (!req->resource_version_match.n && req->limit > 0 && revision > 0 && !l->single.n);
-    return is_exact ? open_at(l, revision, ret_wait_for, st) : open_newest(l, revision, ret_wait_for);
+    bool is_exact = text_is(req->resource_version_match, "Exact"),
+         is_exact_of_old = !req->resource_version_match.n && req->limit > 0 && revision > 0;
+    if (l->single.n && (is_exact || is_exact_of_old) && is_of_the_future(l, revision, st))
+        return -1;
+    if (is_exact || (is_exact_of_old && !l->single.n))
+        return open_at(l, revision, TEXT_NONE, ret_wait_for, st);
+    return open_newest(l, revision, ret_wait_for);
 }
 
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req,
@@ -140,7 +171,7 @@ int listing_open(struct listing *l, const struct resource *res, const struct lis
 
     *l = (struct listing){.resource = res, .request = *req};
     *ret_wait_for = 0;
-    if (text_is(req->resource_version, "0") && !req->continue_token.n)
+    if (text_is(req->resource_version, "0"))
         l->request.limit = 0; /* whoever takes any version gets all of it, as from upstream's cache */
     if (!res->cache)
         return status_method_not_supported(st, res->type->group, res->type->name, "list");
@@ -230,5 +261,8 @@ struct text listing_continue(struct arena *a, const struct listing *l, int64_t *
         return TEXT_NONE;
     if (!selects)
         *ret_remaining = (int64_t)count_behind(l);
-    return continue_token_encode(a, (int64_t)l->revision, text_from(l->last_key, l->prefix.n));
+    struct buffer next = BUFFER_IN(a);
+    buffer_add(&next, text_from(l->last_key, l->prefix.n));
+    buffer_add_char(&next, '\0'); /* the first key behind it */
+    return continue_token_encode(a, (int64_t)l->revision, buffer_text(&next));
 }

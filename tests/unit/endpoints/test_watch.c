@@ -198,7 +198,7 @@ START_TEST(partial_metadata_and_refusals)
              "\"name\":\"a\"");
     client_close(&w.client);
     ck_assert_int_eq(refused(&f, "", "Accept: application/yaml\r\n"), 406);
-    ck_assert_int_eq(refused(&f, "&resourceVersion=abc", ""), 400);
+    ck_assert_int_eq(refused(&f, "&resourceVersion=abc", ""), 500); /* as upstream's storage has it */
     fixture_stop(&f);
 }
 END_TEST
@@ -294,7 +294,98 @@ START_TEST(many_initial_objects)
 }
 END_TEST
 
+/* Without sendInitialEvents in the query: upstream's defaults turn it on for the old ways to begin. */
+START_TEST(bookmark_after_the_objects_by_default)
+{
+    static const struct {
+        const char *query;
+        bool has_end;
+    } rows[] = {{"&allowWatchBookmarks=true", true},
+                {"&allowWatchBookmarks=true&resourceVersion=0", true},
+                {"&allowWatchBookmarks=true&timeoutSeconds=3&sendInitialEvents=false"
+                 "&resourceVersionMatch=NotOlderThan",
+                 false}};
+    struct fixture f;
+
+    start(&f);
+    make(&f, "a", "");
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct watching w = open_watch(&f, rows[i].query, "");
+        if (rows[i].has_end) {
+            ck_event(next_event(&f, &w), ADDED, "\"name\":\"a\"");
+            ck_event(next_event(&f, &w), BOOKMARK, "initial-events-end");
+        } else { /* nothing has happened since: there is nothing to say */
+            ck_assert_ptr_null(next_event(&f, &w).p);
+        }
+        client_close(&w.client);
+    }
+    fixture_stop(&f);
+}
+END_TEST
+
+/* What goes wrong behind the checks of the options is an event of the watch. */
+START_TEST(errors_are_events)
+{
+    struct fixture f;
+
+    start(&f);
+    struct watching w = open_watch(
+        &f, "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=999999", "");
+    ck_assert_int_eq(w.header.code, 200);
+    struct text line = next_event(&f, &w);
+    ck_assert(text_starts(line, TEXT("{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\"")));
+    ck_has(line, "Too large resource version: 999999, current: ");
+    ck_has(line, "\"retryAfterSeconds\":1");
+    ck_has(line, "\"code\":504");
+    ck_assert_ptr_null(next_event(&f, &w).p);
+    client_close(&w.client);
+    fixture_stop(&f);
+}
+END_TEST
+
+/* A watch from the future says nothing of the present, and ends on time. */
+START_TEST(the_future_and_the_past)
+{
+    struct fixture f;
+
+    start(&f);
+    make(&f, "a", "");
+    struct watching w = open_watch(&f, "&resourceVersion=999999&allowWatchBookmarks=true&timeoutSeconds=3", "");
+    make(&f, "b", "");
+    ck_assert_ptr_null(next_event(&f, &w).p);
+    client_close(&w.client);
+    w = open_watch(&f, "&timeoutSeconds=-1&resourceVersion=1", "");
+    ck_assert_int_eq(w.header.code, 200);
+    client_close(&w.client);
+    fixture_stop(&f);
+}
+END_TEST
+
+/* The old paths are checked as lists are. */
+START_TEST(legacy_paths_know_no_initial_events)
+{
+    struct fixture f;
+
+    start(&f);
+    ck_code(get(&f, "/api/v1/watch/namespaces/demo/configmaps?sendInitialEvents=true"), 422);
+    ck_code(get(&f, "/api/v1/watch/namespaces/demo/configmaps?resourceVersionMatch=Exact"), 422);
+    make(&f, "a", "");
+    struct client c = client_connect(listener_port(f.listener));
+    struct buffer b = BUFFER_IN(f.a);
+    client_send(&c, TEXT("GET /api/v1/watch/namespaces/demo/configmaps?allowWatchBookmarks=true&timeoutSeconds=1 "
+                         "HTTP/1.1\r\nHost: t\r\n\r\n"));
+    ck_assert_int_eq(client_read_header(&c, f.a).code, 200);
+    while (client_chunk(&c, f.a, &b) > 0)
+        ;
+    ck_event(buffer_text(&b), ADDED, "\"name\":\"a\"");
+    ck_has_not(buffer_text(&b), "initial-events-end");
+    client_close(&c);
+    fixture_stop(&f);
+}
+END_TEST
+
 UNIT_MAIN("endpoints/watch", initial_objects_then_changes, from_a_revision, selection_comes_and_goes,
           initial_events_end_with_a_bookmark, ends_at_its_timeout, last_bookmark_before_the_timeout,
           partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain,
-          many_initial_objects)
+          many_initial_objects, bookmark_after_the_objects_by_default, errors_are_events,
+          the_future_and_the_past, legacy_paths_know_no_initial_events)

@@ -17,9 +17,9 @@ static void create(const char *ns, const char *name, const char *label)
 }
 
 /* Six objects in two namespaces. */
-static void fill(void)
+static void fill_with(size_t ring_max_events)
 {
-    world_start(&w);
+    world_start_with(&w, ring_max_events);
     world_namespace(&w, "ns2");
     create("ns", "a", "1");
     create("ns", "b", "2");
@@ -27,6 +27,11 @@ static void fill(void)
     create("ns", "d", "2");
     create("ns2", "a", "1");
     create("ns2", "e", "2");
+}
+
+static void fill(void)
+{
+    fill_with(0);
 }
 
 static const char *read_all(struct listing *l)
@@ -164,7 +169,10 @@ START_TEST(bad_parameters_are_refused)
                                    .limit = r->limit};
         struct status st = {0};
         struct listing l;
-        bool is_good = list_request_check(w.arena, &req, &st) == 0 && open_list(&l, &req, &st) == 0;
+        struct field_errors errs = {.arena = w.arena};
+        list_request_check(&req, &errs);
+        bool is_good = (errs.n ? status_invalid(&st, TEXT("meta.k8s.io"), TEXT("ListOptions"), TEXT_NONE, &errs)
+                               : open_list(&l, &req, &st)) == 0;
         ck_assert_msg(!is_good && st.code == r->code && strstr(st.message, r->says), "row %zu: %d %s", i,
                       st.code, st.message ? st.message : "");
         status_clear(&st);
@@ -212,5 +220,63 @@ START_TEST(versions_choose_the_snapshot)
 }
 END_TEST
 
+/* A page whose revision is gone: the refusal has a token that goes on at the newest one. */
+START_TEST(expired_page_may_go_on)
+{
+    struct list_request req = {.limit = 2, .namespace = TEXT("ns")};
+    struct status st = {0};
+    struct listing l;
+    struct operation op = {0};
+
+    fill_with(2);
+    /* {"v":"meta.k8s.io/v1","rv":1,"start":"b\u0000"} */
+    req.continue_token = TEXT("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6MSwic3RhcnQiOiJiXHUwMDAwIn0");
+    ck_assert_int_lt(open_list(&l, &req, &st), 0);
+    ck_assert_int_eq(st.code, 410);
+    ck_assert_ptr_nonnull(st.continue_token);
+    ck_assert_ptr_nonnull(strstr(st.message, "use the continue token in this response"));
+    ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", "c", NULL), 0);
+    operation_clear(&op);
+    create("ns", "bb", "1");
+    req.continue_token = text_of(st.continue_token);
+    struct status none = {0};
+    ck_assert_int_eq(open_list(&l, &req, &none), 0);
+    ck_assert_str_eq(read_all(&l), "ns/bb ns/d");
+    ck_assert_uint_eq(l.revision, storage_revision(w.storage));
+    listing_close(&l);
+    status_clear(&st);
+    world_stop(&w);
+}
+END_TEST
+
+/* One key at a revision: told at once when that is of the future, where a list waits. */
+START_TEST(one_key_does_not_wait)
+{
+    const struct resource *res;
+    struct selector fields;
+    struct status st = {0};
+    struct listing l;
+    uint64_t wait_for;
+
+    fill();
+    res = world_resource(&w, "v1", "configmaps");
+    ck_assert_int_eq(selector_parse_fields(w.arena, TEXT("metadata.name=a"), res->type, &fields, &st), 0);
+    struct list_request req = {.namespace = TEXT("ns"), .fields = &fields, .resource_version = TEXT("999999"),
+                               .resource_version_match = TEXT("Exact")};
+    ck_assert_int_lt(listing_open(&l, res, &req, &wait_for, &st), 0);
+    ck_assert_int_eq(st.code, 504);
+    ck_assert_int_eq(st.retry_after_seconds, 0);
+    status_clear(&st);
+    req.resource_version_match = TEXT_NONE;
+    ck_assert_int_eq(listing_open(&l, res, &req, &wait_for, &st), 0);
+    ck_assert_uint_eq(wait_for, 999999);
+    req.limit = 5;
+    ck_assert_int_lt(listing_open(&l, res, &req, &wait_for, &st), 0);
+    status_clear(&st);
+    world_stop(&w);
+}
+END_TEST
+
 UNIT_MAIN("list", ranges_and_selectors_choose, pages_are_of_one_revision, bad_parameters_are_refused,
-          versions_choose_the_snapshot)
+          versions_choose_the_snapshot,
+          expired_page_may_go_on, one_key_does_not_wait)

@@ -189,9 +189,10 @@ static inline void world_namespace(struct world *w, const char *name)
     operation_clear(&op);
 }
 
-static inline void world_start(struct world *w)
+/* ring_max_events: how many events are kept; 0: the default. */
+static inline void world_start_with(struct world *w, size_t ring_max_events)
 {
-    struct storage_options opt = {0};
+    struct storage_options opt = {.ring_max_events = ring_max_events};
     struct status st = {0};
     struct backend *backend;
 
@@ -209,6 +210,11 @@ static inline void world_start(struct world *w)
     if (registry_start(&reg, &w->registry, &st) < 0)
         ck_abort_msg("%s", st.message);
     world_namespace(w, "ns");
+}
+
+static inline void world_start(struct world *w)
+{
+    world_start_with(w, 0);
 }
 
 static inline int world_unlink(const char *path, const struct stat *sb, int flag, struct FTW *ftw)
