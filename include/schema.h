@@ -86,6 +86,15 @@ struct schema_field {
     struct text description; /* in our own words; may be empty */
 };
 
+/* Fields of which at most one is set, as a discriminating field says. */
+struct schema_union {
+    const struct text *values;     /* of the discriminator, one for each member */
+    const uint16_t *members;       /* indexes of the fields */
+    uint8_t n_members;
+    bool has_discriminator;
+    uint16_t discriminator;        /* index of the field */
+};
+
 /* A struct type. Fields of inlined structs stand among the others, in JSON's order. */
 struct schema {
     struct text name; /* "PodSpec" */
@@ -107,6 +116,7 @@ struct schema {
     struct text full_name;     /* "io.k8s.api.core.v1.PodSpec": as OpenAPI names it */
     struct text go_name;       /* "v1.PodSpec": as decoding errors print it */
     struct text description;
+    const struct schema_union *one_of; /* NULL: the type is no union */
 };
 /* Built-in types by full name, e.g. the one of ObjectMeta; NULL: none. */
 const struct schema *schema_find(struct text full_name);

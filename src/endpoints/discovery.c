@@ -168,6 +168,8 @@ enum flow serve_group_version(struct request *r, struct endpoints *e, struct tex
 {
     if (!request_is_read(r))
         return fail_method(r);
+    if (!router_accepts(r))
+        return FLOW_DONE;
     return version.n ? serve_resources(r, e, group, version) : serve_group(r, e, group);
 }
 
@@ -374,6 +376,8 @@ static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is
     /* Upstream serves /apis by a handler of its own, which takes any method. */
     if (is_core && !request_is_read(r))
         return fail_method(r);
+    if (is_core && !router_accepts(r))
+        return FLOW_DONE;
     switch (form) {
     case FORM_OLD:
         return is_core ? serve_core_versions(r, e) : serve_groups(r, e);

@@ -14,19 +14,19 @@
 #define HASH_BYTES 64
 #define GZIP_LEVEL 6
 
-enum openapi_form { FORM_V3, FORM_V2, FORM_V2_PROTOBUF };
-static const char *const content_types[] = {
-    [FORM_V3] = "application/json",
-    [FORM_V2] = "application/json",
-    [FORM_V2_PROTOBUF] = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+enum page_form { PAGE_JSON, PAGE_PROTOBUF };
+/* As the answer names it, and another name that Accept may give it. */
+static const char *const protobuf_names[][2] = {
+    [2] = {"com.github.proto-openapi.spec.v2.v1.0+protobuf", "com.github.proto-openapi.spec.v2@v1.0+protobuf"},
+    [3] = {"com.github.proto-openapi.spec.v3.v1.0+protobuf", "com.github.proto-openapi.spec.v3@v1.0+protobuf"},
 };
 
 struct openapi_page {
     struct text name; /* "apis/apps/v1" */
-    enum openapi_form form;
+    int version;      /* of OpenAPI */
     struct openapi_part part; /* of version 3 */
-    struct blob *zipped;
-    struct text hash; /* in hexadecimal digits */
+    struct blob *zipped[2];   /* by form; that of version 3 as protobuf is made anew each time */
+    struct text hash; /* of the JSON, in hexadecimal digits; both forms go by it */
 };
 
 struct openapi {
@@ -34,9 +34,9 @@ struct openapi {
     struct openapi_part *parts;
     struct openapi_page *pages; /* by name */
     size_t n_pages, n_parts;
-    struct openapi_page v2, v2_protobuf;
+    struct openapi_page v2;
     struct text index;
-    struct text index_hash;
+    time_t made_at;
 };
 
 /* Guards the making; what was made never changes. */
@@ -54,15 +54,15 @@ static struct text hash_of(struct arena *a, struct text t)
 }
 
 static struct text page_text(struct arena *a, const struct endpoints *e, const struct openapi *o,
-                             const struct openapi_page *page)
+                             const struct openapi_page *page, enum page_form form)
 {
     struct buffer b = BUFFER_IN(a);
-    bool is_v3 = page->form == FORM_V3;
+    bool is_v3 = page->version == 3;
     struct value v = is_v3 ? openapi_document(a, e, true, &page->part, 1)
                            : openapi_document(a, e, false, o->parts, o->n_parts);
 
-    if (page->form == FORM_V2_PROTOBUF)
-        return openapi_protobuf(a, &v);
+    if (form == PAGE_PROTOBUF)
+        return is_v3 ? openapi_v3_message(a, &v) : openapi_v2_message(a, &v);
     json_write(&b, &v);
     return buffer_text(&b);
 }
@@ -70,10 +70,12 @@ static struct text page_text(struct arena *a, const struct endpoints *e, const s
 static void page_make(const struct endpoints *e, struct openapi *o, struct openapi_page *page)
 {
     CLEANUP(arena_freep) struct arena *scratch = arena_new();
-    struct text plain = page_text(scratch, e, o, page);
+    struct text plain = page_text(scratch, e, o, page, PAGE_JSON);
 
     page->hash = hash_of(o->arena, plain);
-    page->zipped = gzip_blob(plain, GZIP_LEVEL);
+    page->zipped[PAGE_JSON] = gzip_blob(plain, GZIP_LEVEL);
+    if (page->version == 2)
+        page->zipped[PAGE_PROTOBUF] = gzip_blob(page_text(scratch, e, o, page, PAGE_PROTOBUF), GZIP_LEVEL);
 }
 
 static struct text part_name(struct arena *a, const struct openapi_part *part)
@@ -112,13 +114,12 @@ static struct openapi *openapi_make(const struct endpoints *e)
     for (size_t i = 0; i < o->n_pages; i++) {
         o->pages[i].part = o->parts[i];
         o->pages[i].name = part_name(o->arena, &o->parts[i]);
+        o->pages[i].version = 3;
         page_make(e, o, &o->pages[i]);
     }
     qsort(o->pages, o->n_pages, sizeof(o->pages[0]), page_compare);
-    o->v2.form = FORM_V2;
+    o->v2.version = 2;
     page_make(e, o, &o->v2);
-    o->v2_protobuf.form = FORM_V2_PROTOBUF;
-    page_make(e, o, &o->v2_protobuf);
     index = BUFFER_IN(o->arena);
     buffer_add_str(&index, "{\"paths\":{");
     for (size_t i = 0; i < o->n_pages; i++)
@@ -126,7 +127,7 @@ static struct openapi *openapi_make(const struct endpoints *e)
                     TEXT_ARG(o->pages[i].name), TEXT_ARG(o->pages[i].name), TEXT_ARG(o->pages[i].hash));
     buffer_add_str(&index, "}}\n");
     o->index = buffer_text(&index);
-    o->index_hash = hash_of(o->arena, o->index);
+    o->made_at = time(NULL);
     malloc_trim(0); /* the trees took many times what is kept */
     return o;
 }
@@ -145,64 +146,93 @@ void openapi_free(struct openapi *o)
     if (!o)
         return;
     for (size_t i = 0; i < o->n_pages; i++)
-        blob_unref(o->pages[i].zipped);
-    blob_unref(o->v2.zipped);
-    blob_unref(o->v2_protobuf.zipped);
+        blob_unref(o->pages[i].zipped[PAGE_JSON]);
+    blob_unref(o->v2.zipped[PAGE_JSON]);
+    blob_unref(o->v2.zipped[PAGE_PROTOBUF]);
     arena_free(o->arena);
     free(o);
 }
 
-/* --- answers --- */
+/* --- answers ---
+ * As Go's http.ServeContent has them, whatever the method; but for ranges, which are answered whole. */
 
 /* The first clause that fits decides. False: 406. */
-static bool choose(struct request *r, bool has_protobuf, bool *ret_is_protobuf)
+static bool choose(struct request *r, int version, enum page_form *ret)
 {
     struct text header = request_header(r, "Accept");
     struct media *clauses;
     size_t n;
 
-    *ret_is_protobuf = false;
+    *ret = PAGE_JSON;
     if (!header.n)
         return true;
     n = media_parse_accept(r->arena, header, &clauses);
     for (size_t i = 0; i < n; i++) {
+        struct text subtype = clauses[i].subtype;
         if (!text_is(clauses[i].type, "application") && !text_is(clauses[i].type, "*"))
             continue;
-        if (text_is(clauses[i].subtype, "json") || text_is(clauses[i].subtype, "*"))
+        if (text_is(subtype, "json") || text_is(subtype, "*"))
             return true;
-        *ret_is_protobuf =
-            has_protobuf && (text_is(clauses[i].subtype, "com.github.proto-openapi.spec.v2.v1.0+protobuf") ||
-                             text_is(clauses[i].subtype, "com.github.proto-openapi.spec.v2@v1.0+protobuf"));
-        if (*ret_is_protobuf)
+        if (text_is(subtype, protobuf_names[version][0]) || text_is(subtype, protobuf_names[version][1])) {
+            *ret = PAGE_PROTOBUF;
             return true;
+        }
     }
     return false;
 }
 
-/* True: the client has it already, and was told so. */
-static bool is_unchanged(struct request *r, struct text hash)
+static struct text http_date(struct arena *a, time_t t)
 {
-    struct text etag = arena_textf(r->arena, "\"%.*s\"", TEXT_ARG(hash));
+    struct tm tm;
+    char text[64];
 
-    response_set_header(r, "Etag", etag);
-    response_set_header(r, "Vary", TEXT("Accept-Encoding, Accept"));
-    if (!text_eq(request_header(r, "If-None-Match"), etag))
-        return false;
-    response_bytes(r, 304, NULL, TEXT(""));
-    return true;
+    strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
+    return arena_text(a, text_of(text));
+}
+
+static bool is_modified_since(const struct request *r, time_t made_at)
+{
+    struct text since = request_header(r, "If-Modified-Since");
+    struct tm tm = {0};
+    char *end = since.n ? strptime(arena_str(r->arena, since), "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+
+    return !end || *end || made_at > timegm(&tm);
+}
+
+/* True: the client has it already, and was told so. hash is empty for what has no Etag. */
+static bool is_unchanged(struct request *r, struct text hash, time_t made_at)
+{
+    struct text etag = arena_textf(r->arena, "\"%.*s\"", TEXT_ARG(hash)), held = request_header(r, "If-None-Match");
+    bool is_held = held.n ? hash.n && text_eq(held, etag) : request_is_read(r) && !is_modified_since(r, made_at);
+
+    if (hash.n) {
+        response_set_header(r, "Etag", etag);
+        response_set_header(r, "Vary", TEXT("Accept-Encoding, Accept"));
+    }
+    if (is_held) {
+        response_bytes(r, request_is_read(r) ? 304 : 412, NULL, TEXT(""));
+        return true;
+    }
+    response_set_header(r, "Accept-Ranges", TEXT("bytes"));
+    response_set_header(r, "Last-Modified", http_date(r->arena, made_at));
+    return false;
 }
 
 static enum flow send_page(struct request *r, struct endpoints *e, const struct openapi *o,
-                           const struct openapi_page *page)
+                           const struct openapi_page *page, enum page_form form)
 {
-    if (is_unchanged(r, page->hash))
+    const char *type = "application/json";
+
+    if (is_unchanged(r, page->hash, o->made_at))
         return FLOW_DONE;
-    if (negotiate_gzip(request_header(r, "Accept-Encoding"))) {
+    if (form == PAGE_PROTOBUF)
+        type = arena_printf(r->arena, "application/%s", protobuf_names[page->version][0]);
+    if (page->zipped[form] && negotiate_gzip(request_header(r, "Accept-Encoding"))) {
         response_set_header(r, "Content-Encoding", TEXT("gzip"));
-        response_blob(r, 200, content_types[page->form], blob_ref(page->zipped));
+        response_blob(r, 200, type, blob_ref(page->zipped[form]));
         r->response.is_compressed = true;
     } else {
-        response_bytes(r, 200, content_types[page->form], page_text(r->arena, e, o, page));
+        response_bytes(r, 200, type, page_text(r->arena, e, o, page, form));
     }
     return FLOW_DONE;
 }
@@ -210,33 +240,28 @@ static enum flow send_page(struct request *r, struct endpoints *e, const struct 
 enum flow serve_openapi_v2(struct request *r, struct endpoints *e, struct text rest)
 {
     const struct openapi *o;
-    bool is_protobuf;
+    enum page_form form;
 
     (void)rest;
-    if (!request_is_read(r))
-        return fail_method(r);
     /* Making the documents takes a tenth of a second, and unpacking one some milliseconds: not on an event loop. */
     if (!request_may_block(r))
         return FLOW_BLOCK;
-    if (!choose(r, true, &is_protobuf))
+    if (!choose(r, 2, &form))
         return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);
-    return send_page(r, e, o, is_protobuf ? &o->v2_protobuf : &o->v2);
+    return send_page(r, e, o, &o->v2, form);
 }
 
 /* An answer to a URL with the hash never changes. */
 static void set_immutable(struct request *r)
 {
-    struct timespec now;
     struct tm tm;
-    char text[64];
+    time_t now = time(NULL);
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
+    gmtime_r(&now, &tm);
     tm.tm_year++;
-    strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm);
     response_set_header(r, "Cache-Control", TEXT("public, immutable"));
-    response_set_header(r, "Expires", arena_text(r->arena, text_of(text)));
+    response_set_header(r, "Expires", http_date(r->arena, timegm(&tm)));
 }
 
 enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text rest)
@@ -245,21 +270,18 @@ enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text r
     const struct openapi_page *page;
     struct openapi_page key = {.name = rest};
     struct text hash = request_query(r, "hash");
-    bool is_protobuf;
+    enum page_form form;
 
-    if (!request_is_read(r))
-        return fail_method(r);
-    /* Making the documents takes a tenth of a second, and unpacking one some milliseconds: not on an event loop. */
     if (!request_may_block(r))
         return FLOW_BLOCK;
-    if (!choose(r, false, &is_protobuf))
-        return respond_text(r, 406, TEXT(""));
     o = openapi_of(e);
-    if (!rest.n) {
-        if (!is_unchanged(r, o->index_hash))
-            response_bytes(r, 200, "application/json", arena_text(r->arena, o->index));
+    if (!rest.n) { /* upstream's aggregator names no type, and what it serves looks like text */
+        if (!is_unchanged(r, TEXT(""), o->made_at))
+            response_bytes(r, 200, "text/plain; charset=utf-8", arena_text(r->arena, o->index));
         return FLOW_DONE;
     }
+    if (!choose(r, 3, &form))
+        return respond_text(r, 406, TEXT(""));
     page = bsearch(&key, o->pages, o->n_pages, sizeof(o->pages[0]), page_compare);
     if (!page)
         return respond_text(r, 404, TEXT("404 page not found\n"));
@@ -272,5 +294,5 @@ enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text r
     }
     if (hash.n)
         set_immutable(r);
-    return send_page(r, e, o, page);
+    return send_page(r, e, o, page, form);
 }

@@ -16,5 +16,6 @@ size_t openapi_parts(struct arena *a, const struct endpoints *e, struct openapi_
 /* One document of some parts: one part for version 3, all of them for version 2. */
 struct value openapi_document(struct arena *a, const struct endpoints *e, bool is_v3,
                               const struct openapi_part *parts, size_t n_parts);
-/* A version 2 document as gnostic's message. */
-struct text openapi_protobuf(struct arena *a, const struct value *document);
+/* A document as gnostic's message. */
+struct text openapi_v2_message(struct arena *a, const struct value *document);
+struct text openapi_v3_message(struct arena *a, const struct value *document);

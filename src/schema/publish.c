@@ -242,6 +242,21 @@ static struct value property(struct publish *p, const struct schema *s, const st
     return v;
 }
 
+static void put_union(struct publish *p, const struct schema *s, struct value *v)
+{
+    struct value list = value_list(), one = value_object(), members = value_object();
+
+    if (!s->one_of)
+        return;
+    if (s->one_of->has_discriminator)
+        value_add(p->arena, &one, TEXT("discriminator"), value_string(s->fields[s->one_of->discriminator].name));
+    for (size_t i = 0; i < s->one_of->n_members; i++)
+        value_add(p->arena, &members, s->fields[s->one_of->members[i]].name, value_string(s->one_of->values[i]));
+    value_add(p->arena, &one, TEXT("fields-to-discriminateBy"), members);
+    value_append(p->arena, &list, one);
+    value_add(p->arena, v, TEXT("x-kubernetes-unions"), list);
+}
+
 /* --- definitions --- */
 
 static void put_gvk(struct publish *p, struct text group, struct text version, struct text kind,
@@ -316,6 +331,7 @@ static struct value define(struct publish *p, const struct schema *s)
         value_add(p->arena, &v, TEXT("properties"), properties);
     put_kinds(p, s, &v);
     put_merge(p, TYPE_STRUCT, NULL, s->merge, &v);
+    put_union(p, s, &v);
     return v;
 }
 

@@ -49,6 +49,8 @@ struct field_decl {
     int flags, merge;
     strings merge_keys;
     const char *patch_key, *fallback, *enumeration, *key_enumeration, *cast, *checks;
+    const char *member, *description; /* member: the discriminator's value for this field of a union */
+    bool is_discriminator;
     struct enum_decl *enum_ref, *key_enum_ref;
     struct file *home; /* whose short names the strings above use */
 };
@@ -73,6 +75,7 @@ struct type_decl {
     strings kinds; /* "", or api version and kind of a registration elsewhere */
     int introduced, deprecated, removed;
     const char *replaced;
+    const char *description;
     int index;
 };
 

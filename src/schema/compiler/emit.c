@@ -172,7 +172,9 @@ static void emit_field(const struct field_decl *f, size_t number)
     text(cast_name(f));
     fputc(',', out);
     text(f->checks);
-    fprintf(out, ",{0}},\n");
+    fputc(',', out);
+    text(f->description);
+    fprintf(out, "},\n");
 }
 
 static void emit_fields(struct model *m)
@@ -306,6 +308,35 @@ static struct tables make_tables(const struct type_decl *t)
     return ret;
 }
 
+static bool is_union(const struct type_decl *t)
+{
+    for (size_t i = 0; i < t->flat.n; i++)
+        if (t->flat.p[i].member)
+            return true;
+    return false;
+}
+
+static void emit_union(const struct type_decl *t)
+{
+    int n = 0, discriminator = -1;
+
+    fprintf(out, "static const struct schema_union union%d = {(const struct text[]){", t->index);
+    for (size_t i = 0; i < t->flat.n; i++) {
+        if (t->flat.p[i].is_discriminator)
+            discriminator = (int)i;
+        if (!t->flat.p[i].member)
+            continue;
+        n++;
+        text(t->flat.p[i].member);
+        fputc(',', out);
+    }
+    fprintf(out, "},(const uint16_t[]){");
+    for (size_t i = 0; i < t->flat.n; i++)
+        if (t->flat.p[i].member)
+            fprintf(out, "%zu,", i);
+    fprintf(out, "},%d,%d,%d};\n", n, discriminator >= 0, discriminator < 0 ? 0 : discriminator);
+}
+
 static void emit_schema(const struct type_decl *t, size_t first_field, const struct tables *in)
 {
     fprintf(out, "{");
@@ -317,7 +348,9 @@ static void emit_schema(const struct type_decl *t, size_t first_field, const str
     text(openapi_name(t->file, t->name));
     fputc(',', out);
     text(go_name(t->file, t->name));
-    fprintf(out, ",{0}},\n");
+    fputc(',', out);
+    text(t->description);
+    fprintf(out, is_union(t) ? ",&union%d},\n" : ",0},\n", t->index);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -337,6 +370,9 @@ static void emit_schemas(struct model *m, size_t n_schemas)
     for (size_t i = 0; i < m->types.n; i++)
         if (is_emitted(m->types.p[i]))
             tables[i] = make_tables(m->types.p[i]);
+    for (size_t i = 0; i < m->types.n; i++)
+        if (is_emitted(m->types.p[i]) && is_union(m->types.p[i]))
+            emit_union(m->types.p[i]);
     fprintf(out, "static const uint16_t numbers[%zu] = {", numbers.n);
     for (size_t i = 0; i < numbers.n; i++)
         fprintf(out, "%d,", numbers.p[i]);

@@ -217,8 +217,6 @@ static void field_attribute(struct parser *p, struct field_decl *f, char *w)
                  {"keepempty", FIELD_KEEP_EMPTY},
                  {"keepstruct", FIELD_KEEP_STRUCT},
                  {"omitzero", FIELD_OMIT_ZERO}};
-    /* For others than this compiler: unions, which the API server does not look at. */
-    static const char *const ignored[] = {"discriminator", "member="};
     const char *v;
 
     for (size_t i = 0; i < 4; i++) {
@@ -227,10 +225,11 @@ static void field_attribute(struct parser *p, struct field_decl *f, char *w)
             return;
         }
     }
-    for (size_t i = 0; i < 2; i++)
-        if (strncmp(w, ignored[i], strlen(ignored[i])) == 0)
-            return;
-    if ((v = value_of(w, "list"))) {
+    if (strcmp(w, "discriminator") == 0) {
+        f->is_discriminator = true;
+    } else if ((v = value_of(w, "member"))) {
+        f->member = copy(v, strlen(v));
+    } else if ((v = value_of(w, "list"))) {
         f->merge = merge_of(p, v);
         if (f->merge == MERGE_MAP)
             split(&f->merge_keys, copy(v + 4, strcspn(v + 4, ")")), ',');
@@ -497,12 +496,27 @@ static void served_line(struct parser *p)
     p->file->version_priority = need_number(p, slash + 1, 65535);
 }
 
+/* The rest of the line describes the field above, or the type if it has none yet. */
+static void say_line(struct parser *p)
+{
+    const char *words = p->rest + strspn(p->rest, " ");
+
+    if (!p->type)
+        fail(p->at, "a description belongs below a type or a field");
+    const char **to = p->type->fields.n ? &p->type->fields.p[p->type->fields.n - 1].description : &p->type->description;
+    if (*to || !*words)
+        fail(p->at, *to ? "there is a description already" : "an empty description");
+    *to = copy(words, strlen(words));
+}
+
 static void indented_line(struct parser *p)
 {
     char *first = word(p);
 
     if (p->in_other) {
         return;
+    } else if (strcmp(first, "say") == 0) {
+        say_line(p);
     } else if (strcmp(first, "check") == 0) {
         if (p->enumeration) {
             char *w;
