@@ -46,7 +46,8 @@ $(BUILD)/obj/%.o: src/%.c
 
 define floor_rules
 src_$(1)  := $$(filter-out src/schema/compiler/%,$$(wildcard src/$(1)/*.c src/$(1)/*/*.c))
-objs_$(1) := $$(patsubst src/%.c,$$(BUILD)/obj/%.o,$$(src_$(1))) $$(if $$(filter schema,$(1)),$$(BUILD)/obj/gen/schema_tables.o)
+objs_$(1) := $$(patsubst src/%.c,$$(BUILD)/obj/%.o,$$(src_$(1))) $$(if $$(filter schema,$(1)),$$(BUILD)/obj/gen/schema_tables.o) \
+                $$(if $$(filter authz,$(1)),$$(BUILD)/obj/gen/bootstrap_policy.o)
 $$(BUILD)/lib/$(1).a: $$(objs_$(1))
 	$$(call say,AR,$$@)
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
@@ -81,6 +82,17 @@ $(BUILD)/obj/gen/schema_tables.o: $(BUILD)/gen/schema_tables.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -g0 -MMD -MP -c $< -o $@
+
+# Data in text form, as one string for the compiler.
+$(BUILD)/gen/bootstrap_policy.c: src/authz/policy/bootstrap.txt
+	$(call say,TEXT,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include "authz/bootstrap.h"'; echo 'const char bootstrap_policy[] ='; \
+	  sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $<; echo ';'; } > $@
+$(BUILD)/obj/gen/bootstrap_policy.o: $(BUILD)/gen/bootstrap_policy.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # --- tests ------------------------------------------------------------------------------------------------------------
 unit: $(unit_tests)

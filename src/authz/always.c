@@ -1,55 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AlwaysAllow and AlwaysDeny, and the table from a mode's name to its maker: a new mode is a row here. */
-#include "authz.h"
+/* AlwaysAllow and AlwaysDeny. The latter has no opinion rather than a veto, so that modes behind it count.
+ * Source: kubernetes/apiserver pkg/authorization/authorizerfactory/builtin.go. */
+#include "authz/modes.h"
 
-struct always {
-    struct authz_mode mode;
-    enum authz_decision decision;
-    struct text reason;
-};
-
-static enum authz_decision always_authorize(struct authz_mode *m, struct arena *a,
-                                            const struct authz_attributes *attrs, struct text *ret_reason)
+static void allow(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
 {
-    const struct always *always = CONTAINER_OF(m, struct always, mode);
-    *ret_reason = always->reason;
-    return always->decision;
+    ret->decision = AUTHZ_ALLOW;
+}
+
+static void deny(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
+{
+    ret->reason = TEXT("Everything is forbidden.");
+}
+
+static void list_everything(struct authz_mode *m, const struct user_info *user, struct text namespace,
+                            struct authz_rules *rules)
+{
+    static const struct text star[] = {TEXT("*")};
+    static const struct policy_rule every_resource = {.verbs = {star, 1}, .groups = {star, 1}, .resources = {star, 1}},
+                                    every_path = {.verbs = {star, 1}, .urls = {star, 1}};
+
+    authz_rules_add(rules, &every_resource);
+    authz_rules_add(rules, &every_path);
 }
 
 static void always_free(struct authz_mode *m)
 {
-    free(CONTAINER_OF(m, struct always, mode));
+    free(m);
 }
 
-static struct authz_mode *always_new(const char *name, enum authz_decision decision, struct text reason)
+struct authz_mode *always_allow_new(void)
 {
-    struct always *always = xcalloc(1, sizeof(*always));
-    always->mode = (struct authz_mode){.name = name, .authorize = always_authorize, .free = always_free};
-    always->decision = decision;
-    always->reason = reason;
-    return &always->mode;
+    struct authz_mode *m = xcalloc(1, sizeof(*m));
+
+    m->type = "AlwaysAllow";
+    m->name = "alwaysallow";
+    m->authorize = allow;
+    m->list_rules = list_everything;
+    m->free = always_free;
+    return m;
 }
 
-/* system:masters is let in by the union before a mode is asked; AlwaysDeny has no opinion rather than a veto, so that modes
- * behind it count, as upstream has it. */
-static const struct {
-    const char *name;
-    enum authz_decision decision;
-    struct text reason;
-} modes[] = {
-    {"AlwaysAllow", AUTHZ_ALLOW, TEXT_NONE},
-    {"AlwaysDeny", AUTHZ_NO_OPINION, TEXT("Everything is forbidden.")},
-};
-
-int authz_mode_new(struct text name, struct authz_mode **ret, struct status *st)
+struct authz_mode *always_deny_new(void)
 {
-    for (size_t i = 0; i < N_ELEMENTS(modes); i++) {
-        if (!text_is(name, modes[i].name))
-            continue;
-        *ret = always_new(modes[i].name, modes[i].decision, modes[i].reason);
-        return 0;
-    }
-    return status_set(st, STATUS_BAD_REQUEST,
-                      "authorization-mode \"%.*s\" is not a mode that this server has: AlwaysAllow, AlwaysDeny",
-                      TEXT_ARG(name));
+    struct authz_mode *m = always_allow_new();
+
+    m->type = "AlwaysDeny";
+    m->name = "alwaysdeny";
+    m->authorize = deny;
+    m->list_rules = NULL;
+    return m;
 }

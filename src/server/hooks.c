@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 
+#include "authz.h"
+
 /* What a hook keeps in place. */
 struct fixture {
     const char *group, *version, *resource;
@@ -143,8 +145,14 @@ static int make_kubernetes_service(const struct hook_context *ctx, struct status
     return 0;
 }
 
+static int make_policy(const struct hook_context *ctx, struct status *st)
+{
+    return authz_bootstrap(ctx->registry, st);
+}
+
 const struct hook hooks[] = {
     {"start-system-namespaces-controller", make_namespaces},
+    {"rbac/bootstrap-roles", make_policy},
     {"bootstrap-controller", make_kubernetes_service},
 };
 const size_t n_hooks = N_ELEMENTS(hooks);

@@ -293,10 +293,11 @@ static int start_authorization(struct server *s, struct status *st)
 {
     const struct string_list *names = &s->settings->authorization_mode;
     struct authz_mode **modes = ARENA_ARRAY(s->arena, struct authz_mode *, names->n + 1);
+    const struct authz_options opt = {.registry = s->registry};
     size_t n = 0;
 
     for (; n < names->n; n++) {
-        if (authz_mode_new(names->p[n], &modes[n], st) == 0)
+        if (authz_mode_new(names->p[n], &opt, &modes[n], st) == 0)
             continue;
         while (n-- > 0)
             modes[n]->free(modes[n]);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* modes.h - what the files of this floor know of one another's modes. */
+#pragma once
+
+#include "authz.h"
+
+struct rbac;
+
+struct authorizer {
+    struct authz_mode **modes;
+    size_t n;
+};
+
+int rbac_mode_new(struct registry *reg, struct authz_mode **ret, struct status *st);
+/* The index of a mode that is RBAC; NULL: another mode. */
+struct rbac *rbac_of_mode(struct authz_mode *m);
+struct authz_mode *always_allow_new(void);
+struct authz_mode *always_deny_new(void);
+void authz_metrics_register(void); /* the filter's */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The mode RBAC: asks the rules of all bindings that apply until one allows. There is no rule that denies.
+ * The watches of the four resources feed the index on the committer's thread before the writer hears of its write, so that who
+ * creates a binding and then uses it never finds it missing.
+ * Source: kubernetes plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go. */
+#include "authz/rbac.h"
+#include "authz/modes.h"
+
+#define RBAC_GROUP "rbac.authorization.k8s.io"
+
+static const char *const resources[] = {"clusterroles", "clusterrolebindings", "roles", "rolebindings"};
+
+struct rbac_mode {
+    struct authz_mode mode;
+    struct rbac *rbac;
+    struct watcher *watchers[N_ELEMENTS(resources)];
+};
+
+/* --- why not ------------------------------------------------------------------------------------------------------------ */
+
+struct text rbac_role_error(struct arena *a, const struct rbac_binding *b)
+{
+    struct buffer text = BUFFER_IN(a);
+
+    if (b->role_kind == RBAC_OTHER_ROLE) {
+        buffer_add_str(&text, "unsupported role reference kind: ");
+        buffer_add_quoted(&text, b->role_kind_name);
+        return buffer_text(&text);
+    }
+    buffer_addf(&text, "%s.%s \"%.*s\" not found", b->role_kind == RBAC_CLUSTER_ROLE ? "clusterrole" : "role", RBAC_GROUP,
+                TEXT_ARG(b->role_name));
+    return buffer_text(&text);
+}
+
+/* Errors, each once, in the order of their coming; printed as Go's aggregate: `x` or `[x, y]`. */
+struct errors {
+    struct arena *arena;
+    struct text *p;
+    size_t n, cap;
+};
+
+static void add_error(struct errors *e, struct text t)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (text_eq(e->p[i], t))
+            return;
+    if (e->n == e->cap) {
+        size_t cap = e->cap ? 2 * e->cap : 4;
+        e->p = arena_grow(e->arena, e->p, e->cap * sizeof(t), cap * sizeof(t));
+        e->cap = cap;
+    }
+    e->p[e->n++] = t;
+}
+
+static struct text print_errors(const struct errors *e)
+{
+    struct buffer b = BUFFER_IN(e->arena);
+
+    if (e->n > 1)
+        buffer_add_char(&b, '[');
+    for (size_t i = 0; i < e->n; i++) {
+        buffer_add_str(&b, i ? ", " : "");
+        buffer_add(&b, e->p[i]);
+    }
+    if (e->n > 1)
+        buffer_add_char(&b, ']');
+    return buffer_text(&b);
+}
+
+/* --- deciding ------------------------------------------------------------------------------------------------------------ */
+
+struct decision {
+    struct rule_query query;
+    const struct user_info *user;
+    const struct rbac_binding *allowed_by; /* NULL: nothing allows yet */
+    struct errors errors;
+};
+
+static bool decide(void *ctx, const struct rbac_binding *binding, const struct rbac_role *role)
+{
+    struct decision *d = ctx;
+
+    if (!role) {
+        add_error(&d->errors, rbac_role_error(d->errors.arena, binding));
+        return true;
+    }
+    for (size_t i = 0; i < role->n; i++) {
+        if (rule_allows(&role->rules[i], &d->query)) {
+            d->allowed_by = binding;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool applies(const struct rbac_subject *s, const struct user_info *user)
+{
+    switch (s->kind) {
+    case 'U':
+        return text_eq(s->name, user->name);
+    case 'S':
+        return s->username.n && text_eq(s->username, user->name);
+    case 'G':
+        for (size_t i = 0; i < user->n_groups; i++)
+            if (text_eq(s->name, user->groups[i]))
+                return true;
+        return false;
+    default:
+        return false;
+    }
+}
+
+/* `RBAC: allowed by RoleBinding "b/ns" of Role "r" to User "jane"` */
+static struct text allowed_text(struct arena *a, const struct rbac_binding *b, const struct user_info *user)
+{
+    static const char *const kinds[] = {['U'] = "User", ['G'] = "Group", ['S'] = "ServiceAccount"};
+    struct buffer text = BUFFER_IN(a);
+    const struct rbac_subject *s = b->subjects;
+    const bool is_cluster = b->namespace.n == 0;
+
+    while (!applies(s, user))
+        s++;
+    buffer_room(&text, 192);
+    buffer_add_str(&text, is_cluster ? "RBAC: allowed by ClusterRoleBinding " : "RBAC: allowed by RoleBinding ");
+    buffer_add_quoted(&text, is_cluster ? b->name : arena_textf(a, "%.*s/%.*s", TEXT_ARG(b->name), TEXT_ARG(b->namespace)));
+    buffer_add_str(&text, " of ");
+    buffer_add(&text, b->role_kind_name);
+    buffer_add_char(&text, ' ');
+    buffer_add_quoted(&text, b->role_name);
+    buffer_add_str(&text, " to ");
+    buffer_add_str(&text, kinds[(unsigned char)s->kind]);
+    buffer_add_char(&text, ' ');
+    if (s->kind == 'S')
+        buffer_add_quoted(&text, arena_textf(a, "%.*s/%.*s", TEXT_ARG(s->name),
+                                             TEXT_ARG(s->namespace.n ? s->namespace : b->namespace)));
+    else
+        buffer_add_quoted(&text, s->name);
+    return buffer_text(&text);
+}
+
+static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
+                           struct authz_answer *ret)
+{
+    struct rbac *rbac = CONTAINER_OF(m, struct rbac_mode, mode)->rbac;
+    CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(rbac);
+    struct decision d = {.user = attrs->user, .errors = {.arena = a}};
+    char scratch[RULE_SCRATCH_BYTES];
+
+    rule_query_init(&d.query, attrs, a, scratch);
+    rbac_visit_user(index, a, attrs->user, attrs->info->is_resource ? attrs->info->namespace : TEXT_NONE, decide, &d);
+    if (d.allowed_by) {
+        ret->decision = AUTHZ_ALLOW;
+        ret->reason = allowed_text(a, d.allowed_by, attrs->user);
+    } else if (d.errors.n) {
+        ret->reason = arena_textf(a, "RBAC: %.*s", TEXT_ARG(print_errors(&d.errors)));
+    }
+}
+
+/* --- listing ---------------------------------------------------------------------------------------------------------------- */
+
+struct listing_rules {
+    struct authz_rules *rules;
+    struct errors errors;
+    const struct rbac_binding **seen; /* bindings may apply by several subjects, and count once */
+    size_t n_seen, cap_seen;
+};
+
+static bool is_repeated(struct listing_rules *l, const struct rbac_binding *b)
+{
+    for (size_t i = 0; i < l->n_seen; i++)
+        if (l->seen[i] == b)
+            return true;
+    if (l->n_seen == l->cap_seen) {
+        size_t cap = l->cap_seen ? 2 * l->cap_seen : 16;
+        l->seen = arena_grow(l->rules->arena, l->seen, l->cap_seen * sizeof(b), cap * sizeof(b));
+        l->cap_seen = cap;
+    }
+    l->seen[l->n_seen++] = b;
+    return false;
+}
+
+/* The rules outlive the index that they lie in. */
+static struct text_span copy_span(struct arena *a, struct text_span from)
+{
+    struct text *p = from.n ? ARENA_ARRAY(a, struct text, from.n) : NULL;
+
+    for (size_t i = 0; i < from.n; i++)
+        p[i] = arena_text(a, from.p[i]);
+    return (struct text_span){p, from.n};
+}
+
+static bool list_rules(void *ctx, const struct rbac_binding *binding, const struct rbac_role *role)
+{
+    struct listing_rules *l = ctx;
+    struct arena *a = l->rules->arena;
+
+    if (is_repeated(l, binding))
+        return true;
+    if (!role)
+        add_error(&l->errors, rbac_role_error(a, binding));
+    for (size_t i = 0; role && i < role->n; i++) {
+        const struct policy_rule *r = &role->rules[i];
+        const struct policy_rule copy = {copy_span(a, r->verbs), copy_span(a, r->groups), copy_span(a, r->resources),
+                                         copy_span(a, r->names), copy_span(a, r->urls)};
+        authz_rules_add(l->rules, &copy);
+    }
+    return true;
+}
+
+void rbac_rules_for(struct rbac *r, const struct user_info *user, struct text namespace, struct authz_rules *ret)
+{
+    CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(r);
+    struct listing_rules l = {.rules = ret, .errors = {.arena = ret->arena}};
+
+    rbac_visit_user(index, ret->arena, user, namespace, list_rules, &l);
+    if (l.errors.n)
+        authz_rules_fail(ret, print_errors(&l.errors));
+}
+
+static void rbac_list_rules(struct authz_mode *m, const struct user_info *user, struct text namespace,
+                            struct authz_rules *rules)
+{
+    rbac_rules_for(CONTAINER_OF(m, struct rbac_mode, mode)->rbac, user, namespace, rules);
+}
+
+/* --- the mode ---------------------------------------------------------------------------------------------------------------- */
+
+static void on_event(void *ctx, enum event_type type, struct object *object, const struct event *e)
+{
+    rbac_put(ctx, object, type == EVENT_DELETED);
+}
+
+static void rbac_mode_free(struct authz_mode *m)
+{
+    struct rbac_mode *mode = CONTAINER_OF(m, struct rbac_mode, mode);
+
+    for (size_t i = 0; i < N_ELEMENTS(resources); i++)
+        if (mode->watchers[i])
+            watch_stop(mode->watchers[i]);
+    rbac_free(mode->rbac);
+    free(mode);
+}
+
+int rbac_mode_new(struct registry *reg, struct authz_mode **ret, struct status *st)
+{
+    static const struct watcher_ops ops = {.event = on_event};
+    struct rbac_mode *m = xcalloc(1, sizeof(*m));
+    uint64_t revision;
+
+    m->mode = (struct authz_mode){.type = "RBAC",
+                                  .name = "rbac",
+                                  .authorize = rbac_authorize,
+                                  .list_rules = rbac_list_rules,
+                                  .free = rbac_mode_free};
+    m->rbac = rbac_new();
+    rbac_hold(m->rbac);
+    for (size_t i = 0; i < N_ELEMENTS(resources); i++) {
+        const struct resource *res = registry_find(reg, TEXT(RBAC_GROUP), TEXT("v1"), text_of(resources[i]));
+        const struct watch_options opt = {.ops = &ops, .ctx = m->rbac, .from = WATCH_FROM_ANY, .send_initial = true};
+        if (!res) {
+            rbac_mode_free(&m->mode);
+            return status_set(st, STATUS_BAD_REQUEST, "--authorization-mode: RBAC needs %s/v1, which --runtime-config "
+                                                      "switches off", RBAC_GROUP);
+        }
+        if (watch_start(res->cache, &opt, &m->watchers[i], &revision, st) < 0) {
+            rbac_mode_free(&m->mode);
+            return -1;
+        }
+    }
+    rbac_release(m->rbac);
+    *ret = &m->mode;
+    return 0;
+}
+
+struct rbac *rbac_of_mode(struct authz_mode *m)
+{
+    return m->authorize == rbac_authorize ? CONTAINER_OF(m, struct rbac_mode, mode)->rbac : NULL;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The union of the modes: the first with an opinion decides.
+ * system:masters may do everything, whatever the modes: the way in that no policy can lock. */
+#include "authz/modes.h"
+
+static struct metric_family decisions_total = {
+    .name = "apiserver_authorization_decisions_total",
+    .help = "Total number of terminal decisions made by an authorizer split by authorizer type, name, and decision.",
+    .type = METRIC_COUNTER,
+    .stability = "ALPHA",
+    .labels = {"type", "name", "decision", NULL},
+};
+
+struct authorizer *authorizer_new(struct authz_mode **modes, size_t n)
+{
+    struct authorizer *a = xcalloc(1, sizeof(*a));
+
+    a->modes = xcalloc(n + 1, sizeof(struct authz_mode *));
+    for (; a->n < n; a->n++)
+        a->modes[a->n] = modes[a->n];
+    metrics_register(&decisions_total);
+    authz_metrics_register();
+    return a;
+}
+
+void authorizer_free(struct authorizer *a)
+{
+    if (!a)
+        return;
+    for (size_t i = 0; i < a->n; i++)
+        a->modes[i]->free(a->modes[i]);
+    free(a->modes);
+    free(a);
+}
+
+static void count(struct authz_mode *m, enum authz_decision d)
+{
+    bool is_denied = d == AUTHZ_DENY;
+    struct metric_cell *cell = atomic_load_explicit(&m->decisions[is_denied], memory_order_relaxed);
+
+    if (!cell) {
+        cell = metric_cell(&decisions_total, m->type, m->name, is_denied ? "denied" : "allowed");
+        atomic_store_explicit(&m->decisions[is_denied], cell, memory_order_relaxed);
+    }
+    metric_add(cell, 1);
+}
+
+static struct text join(struct arena *a, struct text before, const char *between, struct text more)
+{
+    if (!before.n || !more.n)
+        return before.n ? before : more;
+    return arena_textf(a, "%.*s%s%.*s", TEXT_ARG(before), between, TEXT_ARG(more));
+}
+
+enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, const struct authz_attributes *attrs,
+                                   struct authz_answer *ret)
+{
+    *ret = (struct authz_answer){0};
+    if (user_in_group(attrs->user, "system:masters"))
+        return ret->decision = AUTHZ_ALLOW;
+    for (size_t i = 0; i < a->n; i++) {
+        struct authz_answer answer = {0};
+        a->modes[i]->authorize(a->modes[i], arena, attrs, &answer);
+        if (answer.decision != AUTHZ_NO_OPINION) {
+            if (answer.decision != AUTHZ_WOULD_BLOCK)
+                count(a->modes[i], answer.decision);
+            *ret = answer;
+            return ret->decision;
+        }
+        ret->reason = join(arena, ret->reason, "\n", answer.reason);
+        ret->error = join(arena, ret->error, ", ", answer.error);
+    }
+    return AUTHZ_NO_OPINION;
+}
+
+/* --- rules ---------------------------------------------------------------------------------------------------------------- */
+
+void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule)
+{
+    if (rules->n == rules->cap) {
+        size_t cap = rules->cap ? 2 * rules->cap : 32;
+        rules->p = arena_grow(rules->arena, rules->p, rules->cap * sizeof(*rule), cap * sizeof(*rule));
+        rules->cap = cap;
+    }
+    rules->p[rules->n++] = *rule;
+}
+
+void authz_rules_fail(struct authz_rules *rules, struct text error)
+{
+    if (rules->n_errors == rules->cap_errors) {
+        size_t cap = rules->cap_errors ? 2 * rules->cap_errors : 4;
+        rules->errors = arena_grow(rules->arena, rules->errors, rules->cap_errors * sizeof(error), cap * sizeof(error));
+        rules->cap_errors = cap;
+    }
+    rules->errors[rules->n_errors++] = error;
+}
+
+void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
+                           struct authz_rules *rules)
+{
+    for (size_t i = 0; i < a->n; i++)
+        if (a->modes[i]->list_rules)
+            a->modes[i]->list_rules(a->modes[i], user, namespace, rules);
+}
