@@ -29,6 +29,7 @@ struct registry_options {
     /* Which versions are served, as --runtime-config says. */
     bool (*is_served)(void *ctx, const struct resource_type *type);
     void *ctx;
+    int64_t event_ttl_ms; /* 0: events stay */
 };
 /* Every storage type that a served resource needs: for storage_start, which comes first. is_served NULL: all that is on by
  * default. Not for threads: start-up calls it. Lives until the next call. */
@@ -58,6 +59,7 @@ enum strategy_flag {
     STRATEGY_COUNTS_ANNOTATIONS = 512,
     STRATEGY_FIXED_GENERATION = 1024, /* 1 for ever */
     STRATEGY_CHECKS_UPDATE_ONCE = 2048, /* updates do not check twice what of metadata may change */
+    STRATEGY_EXPIRES = 4096,          /* lives for registry_options.event_ttl_ms from its last write on */
 };
 enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT };
 /* Which metadata the status subresource may change. */
@@ -74,7 +76,6 @@ struct strategy {
     uint16_t flags;          /* enum strategy_flag */
     uint8_t name;            /* enum strategy_name */
     uint8_t status_metadata; /* enum strategy_status_metadata */
-    int32_t ttl_seconds;     /* events; 0: none */
     void (*prepare_create)(struct operation *op, struct value *obj);
     void (*prepare_update)(struct operation *op, struct value *obj, const struct value *old);
     /* Instead of the rule above, for subresources that are not status; false: there is no such rule, update as usual. */

@@ -21,6 +21,7 @@ struct settings {
     /* storage */
     const char *data_dir;
     int64_t watch_history;
+    int64_t event_ttl;
     /* secure serving */
     const char *bind_address;
     int64_t secure_port;

@@ -47,7 +47,15 @@ struct revision_ask {
     struct status st;
 };
 
-/* Paths are keys without "/registry/": "pods/default/web". */
+/* A row of the store, as it is fed into the sink at load. Paths are keys without "/registry/": "pods/default/web". */
+struct stored_change {
+    struct text path;
+    struct text value;           /* p NULL: a deletion */
+    uint64_t revision, previous; /* previous: the key's revision that this one replaced; 0: it was created, or is not known */
+    int64_t at_ms;               /* wall clock of its commit; 0: not known */
+    int64_t expires_ms;          /* see object.expires_ms */
+};
+
 struct storage_sink {
     /* Adds the bytes to be kept for w's object; any thread. The one place where objects become an engine's bytes. */
     int (*encode)(void *ctx, const struct storage_write *w, struct buffer *b, struct status *st);
@@ -61,8 +69,14 @@ struct storage_sink {
     void (*reached)(void *ctx, uint64_t revision);
     /* The writers of the changes since the last call were told: now the slower followers. Committer thread. */
     void (*settled)(void *ctx);
-    /* At load: every key of the store, ascending. */
-    int (*loaded)(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st);
+    /* The revision of the newest state of w's key that was published, 0: there is none. Committer thread; for engines that keep
+     * no index of their own. */
+    uint64_t (*current)(void *ctx, const struct storage_write *w);
+    /* At load: every key of the store. An engine that keeps what was replaced gives them as they were when its history begins,
+     * then calls history_begins with that revision, once, and then gives each change since, in order of revision. */
+    int (*loaded)(void *ctx, const struct stored_change *c, struct status *st);
+    void (*history_begins)(void *ctx, uint64_t revision);
+    int64_t history_ms; /* how far back such an engine shall keep what was replaced or deleted */
     /* An engine that has lost the thread of changes loads everything once more, on the committer thread: reload_begin, then loaded
      * for each key, then reload_end with the revision that this was the state of, or 0 when it failed half-way. Watches end,
      * and history begins anew. */
@@ -78,7 +92,8 @@ enum storage_probe { PROBE_LIVE, PROBE_READY };
 struct backend; /* an engine's own */
 struct backend_ops {
     const char *name;
-    /* Feeds every stored object into the sink, then starts taking writes. The sink is borrowed until stop. Once, also after
+    bool expires_keys; /* deletes by itself what has expired; otherwise it is told to, key by key (expiry.c) */
+    /* Feeds what is stored into the sink, then starts taking writes. The sink is borrowed until stop. Once, also after
      * a failure of which only stop may follow. The revision of a store that nobody wrote to is 1. */
     int (*start)(struct backend *b, const struct storage_sink *sink, uint64_t *ret_revision, struct status *st);
     /* Takes w until done is called. Any thread; never blocks. */
@@ -88,6 +103,8 @@ struct backend_ops {
     /* Is the store able to answer? For the health pages. May block. */
     int (*check)(struct backend *b, enum storage_probe probe, struct status *st);
     int64_t (*size_bytes)(struct backend *b);
+    /* About once a second, from the timer thread: history that has grown too old may go. Never blocks. NULL: no need. */
+    void (*trim)(struct backend *b);
     void (*stop)(struct backend *b); /* ends after the queued writes, frees */
 };
 struct backend {

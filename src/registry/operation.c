@@ -77,9 +77,8 @@ int operation_encode(struct operation *op, struct value *obj)
                           b.n, OBJECT_BYTES_MAX);
     object_unref(MOVE(op->written));
     op->written = object_new(type, buffer_text(&b), rv_at, obj);
-    if (op->resource->strategy->ttl_seconds)
-        op->written->expires_ms =
-            clock_now_ns() / 1000000 + (int64_t)op->resource->strategy->ttl_seconds * 1000;
+    if ((op->resource->strategy->flags & STRATEGY_EXPIRES) && op->registry->event_ttl_ms > 0)
+        op->written->expires_ms = clock_now_ns() / 1000000 + op->registry->event_ttl_ms;
     return 0;
 }
 

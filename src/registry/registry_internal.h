@@ -11,6 +11,7 @@ struct registry {
     struct map by_path; /* "group/version/name" -> resource */
     struct arena *arena;
     struct cache *namespaces;
+    int64_t event_ttl_ms;
 };
 
 /* --- trees --- */

@@ -18,9 +18,8 @@ static const struct strategy nodes = {.flags = STRATEGY_KEEPS_STATUS};
 static const struct strategy endpoints = {.flags = ON_UPDATE | AGAIN};
 static const struct strategy limit_ranges = {.flags = ON_UPDATE | ONCE | AGAIN};
 static const struct strategy service_accounts = {.flags = RETURNS | AGAIN};
-static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | ONCE | STRATEGY_NO_COLLECTION,
-                                       .name = NAME_PATH_SEGMENT,
-                                       .ttl_seconds = 3600};
+static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | ONCE | STRATEGY_NO_COLLECTION | STRATEGY_EXPIRES,
+                                       .name = NAME_PATH_SEGMENT};
 static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS,
                                             .status_metadata = STATUS_METADATA_NO_LABELS};
 static const struct strategy replicated_or_run = {.flags = STRATEGY_ORPHANS | AGAIN};

@@ -35,7 +35,8 @@ const struct flag flags[] = {
      "Folder of the embedded store and, unless other files are given, of keys, certificates and the administrator's "
      "kubeconfig (keelson's own flag)."},
     {"watch-history", 0, FLAG_DURATION, "5m0s", AT(watch_history), "storage",
-     "How far back watches and consistent pages reach (keelson's own flag)."},
+     "How far back watches, exact reads and consistent pages reach, a restart in between or not (keelson's own flag)."},
+    {"event-ttl", 0, FLAG_DURATION, "1h0m0s", AT(event_ttl), "storage", "How long events are kept after their last write."},
 
     {"bind-address", 0, FLAG_STRING, "0.0.0.0", AT(bind_address), "secure serving",
      "IP address to listen on."},

@@ -220,8 +220,10 @@ static int open_storage(struct server *s, struct status *st)
 
 static int start_registry(struct server *s, struct status *st)
 {
-    const struct registry_options opt = {
-        .storage = s->storage, .is_served = runtime_config_serves, .ctx = s->runtime_config};
+    const struct registry_options opt = {.storage = s->storage,
+                                         .is_served = runtime_config_serves,
+                                         .ctx = s->runtime_config,
+                                         .event_ttl_ms = s->settings->event_ttl / 1000000};
     return registry_start(&opt, &s->registry, st);
 }
 

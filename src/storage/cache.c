@@ -68,6 +68,10 @@ void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t
     c->tree = MOVE(c->loading);
     c->revision = revision;
     ring_init(&c->ring, events_max, history_ms, tree_ref(c->tree), revision);
+}
+
+void cache_ready(struct cache *c)
+{
     c->undelivered = ring_end_locked(&c->ring);
 }
 
@@ -76,7 +80,7 @@ void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t
 static struct event *event_new(const struct change *ch)
 {
     struct event *e = xmalloc(sizeof(*e));
-    *e = (struct event){.refs = 1, .revision = ch->revision, .at_ms = clock_mono_ms(),
+    *e = (struct event){.refs = 1, .revision = ch->revision, .at_ms = ch->at_ms,
                         .previous = object_ref(ch->previous)};
     if (ch->op == WRITE_DELETE) {
         e->type = EVENT_DELETED;
@@ -124,7 +128,7 @@ static void push_locked(struct cache *c, struct event *e, struct tree *after, st
     c->revision = e->revision;
     ring_push_locked(&c->ring, prepared, e);
     if (prepared)
-        ring_trim_locked(&c->ring, e->at_ms, surplus);
+        ring_trim_locked(&c->ring, clock_mono_ms(), surplus);
 }
 
 static void apply_one(struct cache *c, const struct change *ch, chunk_list *surplus)

@@ -100,13 +100,16 @@ struct cache *cache_new(const struct resource_type *type, const struct store_clo
 struct cache *cache_ref(struct cache *c);
 void cache_unref(struct cache *c);
 void cache_load(struct cache *c, struct object *o); /* into c->loading; takes o */
+/* What was loaded is the state at this revision, where history begins; cache_apply may follow, then cache_ready. */
 void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t history_ms);
+void cache_ready(struct cache *c);
 /* One committed change. References are borrowed. */
 struct change {
     enum write_op op;
     uint64_t revision;
     struct object *object;   /* PUT: sealed */
     struct object *previous; /* NULL: there was none */
+    int64_t at_ms;           /* clock_mono_ms */
 };
 /* Committer. Several: those of one revision, which nobody sees a part of. */
 void cache_apply(struct cache *c, const struct change *ch, size_t n);

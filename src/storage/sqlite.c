@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The embedded engine: one committer thread takes the whole queue of writes and makes them one transaction, so that many
- * writers share one fsync; while it syncs, the next batch gathers. A write's precondition is the WHERE of its statement:
- * no row changed means conflict, and within a batch later writes see earlier ones. After the commit, and only then,
- * objects are sealed and the changes published in order of revision; then the writers are told.
+/* The embedded engine: a log of changes. One committer thread takes the whole queue of writes and makes them one transaction,
+ * so that many writers share one fsync; while it syncs, the next batch gathers. A write appends one row and changes none: what
+ * it replaces stays for the history (sqlite_history.c). The table has no index but its revision: a write's precondition is
+ * checked against the caches, which hold every object anyway, and against the writes that stand before it in its batch.
+ * After the commit, and only then, objects are sealed and the changes published in order of revision; then the writers are told.
  * The write-ahead log is moved into the database when the queue is empty or the log grows long, after the writers were
- * told, so that a write's cost does not grow with the store. */
+ * told, so that a write's cost does not grow with the store. It starts anew from its first page each time: syncing pages
+ * that were there before costs half of what syncing a growing file does. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,41 +14,20 @@
 #include "storage/sqlite_internal.h"
 
 #define BATCH_MAX 512
+#define WRITTEN_SLOTS (2 * BATCH_MAX)
 /* Pages of the log: from here on it is moved in an idle moment, and at once. */
 #define WAL_IDLE_PAGES 1000
 #define WAL_MAX_PAGES 8000
 
-enum statement { INSERT_OBJECT, UPDATE_OBJECT, DELETE_OBJECT, SET_REVISION, BEGIN, COMMIT, ROLLBACK, N_STATEMENTS };
 static const char *const statement_sql[N_STATEMENTS] = {
-    [INSERT_OBJECT] = "INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    [UPDATE_OBJECT] = "UPDATE objects SET revision = ?2, value = ?3 WHERE key = ?1 AND revision = ?4",
-    [DELETE_OBJECT] = "DELETE FROM objects WHERE key = ?1 AND revision = ?4",
-    [SET_REVISION] = "UPDATE meta SET value = ?1 WHERE name = 'revision'",
-    [BEGIN] = "BEGIN IMMEDIATE",
-    [COMMIT] = "COMMIT",
-    [ROLLBACK] = "ROLLBACK",
-};
-
-struct sqlite {
-    struct backend base;
-    char *path;
-    const struct storage_sink *sink;
-    pthread_t committer;
-    bool has_committer;
-
-    /* start, then committer only */
-    sqlite3 *db;
-    sqlite3_stmt *statements[N_STATEMENTS];
-    uint64_t revision;
-    struct buffer key, value;
-    int wal_pages;
-
-    pthread_mutex_t mu;
-    pthread_cond_t work;  /* the queue is no longer empty, or the end has come */
-    struct list queue;    /* mu */
-    bool is_waiting;      /* mu: the committer is, so a signal is worth its cost */
-    bool is_stopping;     /* mu */
-    char *broken;         /* mu: why the last commit failed; NULL: it did not */
+    [STMT_INSERT] = "INSERT INTO changes(revision, previous, at, expires, key, value) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [STMT_TRIM_REPLACED] = "DELETE FROM changes WHERE revision IN "
+                             "(SELECT previous FROM changes WHERE revision > ?1 AND revision <= ?2)",
+    [STMT_TRIM_DELETED] = "DELETE FROM changes WHERE revision > ?1 AND revision <= ?2 AND value IS NULL",
+    [STMT_SET_META] = "UPDATE meta SET value = ?2 WHERE name = ?1",
+    [STMT_BEGIN] = "BEGIN IMMEDIATE",
+    [STMT_COMMIT] = "COMMIT",
+    [STMT_ROLLBACK] = "ROLLBACK",
 };
 
 static struct sqlite *of(struct backend *b)
@@ -54,66 +35,12 @@ static struct sqlite *of(struct backend *b)
     return CONTAINER_OF(b, struct sqlite, base);
 }
 
-static int run(struct sqlite *s, enum statement which)
+int sqlite_run(struct sqlite *s, enum statement which)
 {
     sqlite3_stmt *stmt = s->statements[which];
     int rc = sqlite3_step(stmt);
     int reset_rc = sqlite3_reset(stmt);
     return rc == SQLITE_DONE ? reset_rc : rc;
-}
-
-/* --- load --------------------------------------------------------------------------------------------------------- */
-
-static const struct text key_prefix = TEXT("/registry/");
-
-static int damaged(struct sqlite *s, struct status *st, const char *what)
-{
-    return status_set(st, STATUS_INTERNAL_ERROR, "the database %s is damaged (%s): restore it from a backup", s->path,
-                      what);
-}
-
-static int load_revision(struct sqlite *s, struct status *st)
-{
-    sqlite3_stmt *stmt = NULL;
-    int rc = sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE name = 'revision'", -1, &stmt, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW)
-        s->revision = (uint64_t)sqlite3_column_int64(stmt, 0);
-    sqlite3_finalize(stmt);
-    if (rc == SQLITE_DONE || (rc == SQLITE_ROW && s->revision < 1))
-        return damaged(s, st, "it has no revision");
-    return rc == SQLITE_ROW ? 0 : sqlite_explain(st, s->path, s->db, rc);
-}
-
-static int load_row(struct sqlite *s, sqlite3_stmt *row, struct status *st)
-{
-    struct text key = {(const char *)sqlite3_column_text(row, 0), (size_t)sqlite3_column_bytes(row, 0)};
-    uint64_t revision = (uint64_t)sqlite3_column_int64(row, 1);
-    struct text value = {sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2)};
-    if (revision > s->revision)
-        return damaged(s, st, "an object is newer than the store");
-    if (!text_starts(key, key_prefix))
-        return damaged(s, st, "a key has no place");
-    return s->sink->loaded(s->sink->ctx, text_from(key, key_prefix.n), value, revision, st);
-}
-
-static int load_objects(struct sqlite *s, struct status *st)
-{
-    sqlite3_stmt *row = NULL;
-    int rc = sqlite3_prepare_v2(s->db, "SELECT key, revision, value FROM objects ORDER BY key", -1, &row, NULL);
-    int result = 0;
-    while (rc == SQLITE_OK && result == 0) {
-        rc = sqlite3_step(row);
-        if (rc != SQLITE_ROW)
-            break;
-        result = load_row(s, row, st);
-        rc = SQLITE_OK;
-    }
-    if (result == 0 && rc != SQLITE_DONE)
-        result = sqlite_explain(st, s->path, s->db, rc);
-    sqlite3_finalize(row);
-    return result;
 }
 
 /* --- the committer ------------------------------------------------------------------------------------------------ */
@@ -128,51 +55,75 @@ static void fail(struct storage_write *w, const char *path, sqlite3 *db, int rc)
     status_wrap(&w->st, "the write was not stored");
 }
 
+/* The slot of the last write of this key in the batch, or the free one where it belongs. */
+static struct storage_write **find_written(struct sqlite *s, const struct storage_write *w)
+{
+    size_t i = text_hash(w->key) % WRITTEN_SLOTS;
+    while (s->written[i] && !(s->written[i]->type == w->type && text_eq(s->written[i]->key, w->key)))
+        i = (i + 1) % WRITTEN_SLOTS;
+    return &s->written[i];
+}
+
+/* Is the key, with what the batch has done so far, at the revision that the write expects? */
+static bool holds(struct sqlite *s, const struct storage_write *w, const struct storage_write *earlier)
+{
+    if (!earlier)
+        return s->sink->current(s->sink->ctx, w) == w->expected_revision;
+    return (earlier->op == WRITE_DELETE ? 0 : earlier->revision) == w->expected_revision;
+}
+
 static void set_key(struct buffer *b, const struct storage_write *w)
 {
     buffer_clear(b);
-    buffer_add(b, key_prefix);
+    buffer_add(b, STORED_KEY_PREFIX);
     buffer_add(b, w->type->storage_prefix);
     buffer_add_char(b, '/');
     buffer_add(b, w->key);
 }
 
-/* Runs the write's statement; the value stays bound to our buffer until the next one. */
-static int apply(struct sqlite *s, struct storage_write *w, uint64_t revision)
+/* Appends the write's row; key and value stay bound to our buffers until the next one. */
+static int append(struct sqlite *s, struct storage_write *w, uint64_t revision, int64_t at_ms)
 {
-    enum statement which = w->op == WRITE_DELETE ? DELETE_OBJECT : w->expected_revision ? UPDATE_OBJECT : INSERT_OBJECT;
-    sqlite3_stmt *stmt = s->statements[which];
+    sqlite3_stmt *stmt = s->statements[STMT_INSERT];
     set_key(&s->key, w);
-    int rc = sqlite3_bind_text(stmt, 1, s->key.p, (int)s->key.n, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 1, (sqlite3_int64)revision);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)w->expected_revision);
+    sqlite3_bind_int64(stmt, 3, at_ms);
+    sqlite3_bind_int64(stmt, 4, w->op == WRITE_PUT ? w->object->expires_ms : 0);
+    int rc = sqlite3_bind_text(stmt, 5, s->key.p, (int)s->key.n, SQLITE_STATIC);
     if (rc == SQLITE_OK && w->op == WRITE_PUT) {
         buffer_clear(&s->value);
         if (s->sink->encode(s->sink->ctx, w, &s->value, &w->st) < 0)
             return SQLITE_MISUSE; /* w->st says why */
-        sqlite3_bind_int64(stmt, 2, (sqlite3_int64)revision);
-        rc = sqlite3_bind_blob(stmt, 3, s->value.p, (int)s->value.n, SQLITE_STATIC);
+        rc = sqlite3_bind_blob(stmt, 6, s->value.p, (int)s->value.n, SQLITE_STATIC);
+    } else if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_null(stmt, 6);
     }
-    if (rc == SQLITE_OK && which != INSERT_OBJECT)
-        rc = sqlite3_bind_int64(stmt, 4, (sqlite3_int64)w->expected_revision);
-    return rc == SQLITE_OK ? run(s, which) : rc;
+    return rc == SQLITE_OK ? sqlite_run(s, STMT_INSERT) : rc;
 }
 
 /* Gives each write its result as if the commit will succeed; the number of changes. */
-static size_t apply_all(struct sqlite *s, struct list *batch)
+static size_t append_all(struct sqlite *s, struct list *batch)
 {
     uint64_t revision = s->revision;
+    int64_t at_ms = clock_now_ns() / 1000000;
+    memset(s->written, 0, WRITTEN_SLOTS * sizeof(struct storage_write *));
     list_for_each(l, batch) {
-        struct storage_write *w = CONTAINER_OF(l, struct storage_write, link);
-        int rc = apply(s, w, revision + 1);
-        if (rc != SQLITE_OK) {
-            fail(w, s->path, s->db, rc);
-            if (sqlite3_get_autocommit(s->db))
-                return 0; /* SQLite has rolled back all of it: the commit will say so to the others */
-        } else if (sqlite3_changes(s->db) == 1) {
+        struct storage_write *w = CONTAINER_OF(l, struct storage_write, link), **slot = find_written(s, w);
+        if (!holds(s, w, *slot)) {
+            w->result = WRITE_CONFLICT;
+            continue;
+        }
+        int rc = append(s, w, revision + 1, at_ms);
+        if (rc == SQLITE_OK) {
             w->result = WRITE_DONE;
             w->revision = ++revision;
-        } else {
-            w->result = WRITE_CONFLICT;
+            *slot = w;
+            continue;
         }
+        fail(w, s->path, s->file.db, rc);
+        if (sqlite3_get_autocommit(s->file.db))
+            return 0; /* SQLite has rolled back all of it: the commit will say so to the others */
     }
     return (size_t)(revision - s->revision);
 }
@@ -190,9 +141,9 @@ static void set_broken(struct sqlite *s, const char *why)
 static void fail_all(struct sqlite *s, struct list *batch, int rc)
 {
     CLEANUP(status_clear) struct status why = {0};
-    sqlite_explain(&why, s->path, s->db, rc);
-    if (!sqlite3_get_autocommit(s->db))
-        run(s, ROLLBACK);
+    sqlite_explain(&why, s->path, s->file.db, rc);
+    if (!sqlite3_get_autocommit(s->file.db))
+        sqlite_run(s, STMT_ROLLBACK);
     list_for_each(l, batch) {
         struct storage_write *w = CONTAINER_OF(l, struct storage_write, link);
         if (w->result == WRITE_FAILED && w->st.message)
@@ -207,6 +158,7 @@ static void fail_all(struct sqlite *s, struct list *batch, int rc)
 
 static void publish(struct sqlite *s, struct list *batch)
 {
+    int64_t now_ms = clock_mono_ms();
     list_for_each(l, batch) {
         struct storage_write *w = CONTAINER_OF(l, struct storage_write, link);
         if (w->result != WRITE_DONE)
@@ -214,6 +166,8 @@ static void publish(struct sqlite *s, struct list *batch)
         if (w->op == WRITE_PUT)
             object_seal(w->object, w->revision);
         s->revision = w->revision;
+        s->old_bytes += w->previous ? w->previous->json.n : 0;
+        history_note(s, w->revision, now_ms);
         s->sink->changed(s->sink->ctx, w);
     }
 }
@@ -221,17 +175,13 @@ static void publish(struct sqlite *s, struct list *batch)
 /* The transaction, from begin to commit. */
 static int commit_batch(struct sqlite *s, struct list *batch)
 {
-    int rc = run(s, BEGIN);
+    int rc = sqlite_run(s, STMT_BEGIN);
     if (rc != SQLITE_OK)
         return rc;
-    size_t n = apply_all(s, batch);
-    if (sqlite3_get_autocommit(s->db))
+    size_t n = append_all(s, batch);
+    if (sqlite3_get_autocommit(s->file.db))
         return SQLITE_ABORT_ROLLBACK;
-    if (n == 0)
-        return run(s, ROLLBACK);
-    sqlite3_bind_int64(s->statements[SET_REVISION], 1, (sqlite3_int64)s->revision + (sqlite3_int64)n);
-    rc = run(s, SET_REVISION);
-    return rc == SQLITE_OK ? run(s, COMMIT) : rc;
+    return sqlite_run(s, n ? STMT_COMMIT : STMT_ROLLBACK);
 }
 
 static void process(struct sqlite *s, struct list *batch)
@@ -262,11 +212,27 @@ static int note_wal_pages(void *ctx, sqlite3 *db, const char *name, int pages)
 
 static void checkpoint(struct sqlite *s)
 {
-    int rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    int rc = sqlite3_wal_checkpoint_v2(s->file.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc != SQLITE_OK)
         log_error("The write-ahead log cannot be moved into the database", LOG_STR("path", s->path),
-                  LOG_STR("error", sqlite3_errmsg(s->db)));
+                  LOG_STR("error", sqlite3_errmsg(s->file.db)));
     s->wal_pages = 0;
+}
+
+/* Nobody waits for the committer: moves the log, trims the history. False: there is nothing of that to do. mu is given back
+ * meanwhile. */
+static bool use_idle_moment_locked(struct sqlite *s)
+{
+    bool is_trim_due = s->is_trim_due;
+    if (s->wal_pages < WAL_IDLE_PAGES && !is_trim_due)
+        return false;
+    pthread_mutex_unlock(&s->mu);
+    if (s->wal_pages >= WAL_IDLE_PAGES)
+        checkpoint(s);
+    bool has_more = is_trim_due && history_trim(s);
+    pthread_mutex_lock(&s->mu);
+    s->is_trim_due = has_more;
+    return true;
 }
 
 /* Moves what is queued, up to a batch, to the empty list; false once there is nothing and the end has come. */
@@ -275,14 +241,10 @@ static bool take_batch(struct sqlite *s, struct list *batch)
     size_t n = 0;
     pthread_mutex_lock(&s->mu);
     while (list_is_empty(&s->queue)) {
-        if (s->wal_pages >= WAL_IDLE_PAGES) {
-            pthread_mutex_unlock(&s->mu);
-            checkpoint(s);
-            pthread_mutex_lock(&s->mu);
-            continue;
-        }
         if (s->is_stopping)
             break;
+        if (use_idle_moment_locked(s))
+            continue;
         s->is_waiting = true;
         pthread_cond_wait(&s->work, &s->mu);
         s->is_waiting = false;
@@ -297,6 +259,20 @@ static bool take_batch(struct sqlite *s, struct list *batch)
     return n > 0;
 }
 
+/* A server that is never idle must trim too, a part between two batches. */
+static void trim_between(struct sqlite *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool is_due = s->is_trim_due;
+    pthread_mutex_unlock(&s->mu);
+    if (!is_due)
+        return;
+    bool has_more = history_trim(s);
+    pthread_mutex_lock(&s->mu);
+    s->is_trim_due = has_more;
+    pthread_mutex_unlock(&s->mu);
+}
+
 static void *committer(void *arg)
 {
     struct sqlite *s = arg;
@@ -304,6 +280,7 @@ static void *committer(void *arg)
     list_init(&batch);
     while (take_batch(s, &batch)) {
         process(s, &batch);
+        trim_between(s);
         if (s->wal_pages >= WAL_MAX_PAGES)
             checkpoint(s);
     }
@@ -317,13 +294,13 @@ static int start(struct backend *b, const struct storage_sink *sink, uint64_t *r
     struct sqlite *s = of(b);
     s->sink = sink;
     for (size_t i = 0; i < N_STATEMENTS; i++) {
-        int rc = sqlite3_prepare_v3(s->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL);
+        int rc = sqlite3_prepare_v3(s->file.db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL);
         if (rc != SQLITE_OK)
-            return sqlite_explain(st, s->path, s->db, rc);
+            return sqlite_explain(st, s->path, s->file.db, rc);
     }
-    if (load_revision(s, st) < 0 || load_objects(s, st) < 0)
+    if (sqlite_load(s, st) < 0)
         return -1;
-    sqlite3_wal_hook(s->db, note_wal_pages, s);
+    sqlite3_wal_hook(s->file.db, note_wal_pages, s);
     if (!thread_start(&s->committer, "committer", committer, s))
         return status_set(st, STATUS_INTERNAL_ERROR, "no thread can be started");
     s->has_committer = true;
@@ -353,6 +330,17 @@ static int check(struct backend *b, enum storage_probe probe, struct status *st)
     return result;
 }
 
+static void trim(struct backend *b)
+{
+    struct sqlite *s = of(b);
+    if (!history_is_due(s))
+        return;
+    pthread_mutex_lock(&s->mu);
+    s->is_trim_due = true;
+    pthread_mutex_unlock(&s->mu);
+    pthread_cond_signal(&s->work);
+}
+
 static int64_t size_bytes(struct backend *b)
 {
     CLEANUP(buffer_deinit) struct buffer wal = BUFFER_INIT;
@@ -378,7 +366,9 @@ static void stop(struct backend *b)
     }
     for (size_t i = 0; i < N_STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);
-    sqlite3_close(s->db); /* moves the rest of the log */
+    sqlite_file_close(&s->file); /* moves the rest of the log */
+    vec_deinit(&s->marks);
+    free(s->written);
     buffer_deinit(&s->key);
     buffer_deinit(&s->value);
     pthread_mutex_destroy(&s->mu);
@@ -394,18 +384,21 @@ static const struct backend_ops sqlite_ops = {
     .submit = submit,
     .check = check,
     .size_bytes = size_bytes,
+    .trim = trim,
     .stop = stop,
 };
 
 int sqlite_open(const char *path, struct backend **ret, struct status *st)
 {
-    sqlite3 *db;
-    if (sqlite_file_open(path, &db, st) < 0)
+    struct sqlite_file file;
+    if (sqlite_file_open(path, &file, st) < 0)
         return -1;
     struct sqlite *s = xcalloc(1, sizeof(*s));
     s->base.ops = &sqlite_ops;
     s->path = xstrdup(path);
-    s->db = db;
+    s->file = file;
+    s->written = xcalloc(WRITTEN_SLOTS, sizeof(struct storage_write *));
+    s->oldest_ms = INT64_MAX;
     list_init(&s->queue);
     pthread_mutex_init(&s->mu, NULL);
     pthread_cond_init(&s->work, NULL);

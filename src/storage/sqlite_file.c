@@ -1,30 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the database file is made, recognised and locked. A new file is prepared beside its place and then renamed into it:
  * so a file that is there is whole or damaged, and an empty or half-made one is never taken for a fresh store.
- * The exclusive locking mode keeps other processes out and the WAL's index in our memory. */
+ * A lock on a file beside it keeps other servers out. SQLite's own exclusive mode would do so as well, but also keep out those
+ * who only read, like `keelson snapshot save` beside the running server. */
 #include "storage/sqlite_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x6b656c73 /* "kels" */
-#define FORMAT_VERSION 1          /* of the tables below, in user_version */
+#define FORMAT_VERSION 2          /* of the tables below, in user_version */
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
 
-/* The load walks the index of keys and fetches every row, so it meets every damaged page of both. */
+/* Each write is a row, appended; value NULL is a deletion. previous is the row that it replaces, which stays until the history
+ * has no use for it. at and expires are in milliseconds since 1970. meta: the store's revision where no row says more, and
+ * where the history begins ("trimmed"). */
+#define CHANGES_SQL                                                                                                    \
+    "CREATE TABLE changes(revision INTEGER PRIMARY KEY, previous INTEGER NOT NULL, at INTEGER NOT NULL,"              \
+    " expires INTEGER NOT NULL, key TEXT NOT NULL, value BLOB);"
+#define VERSION_SQL "PRAGMA user_version=" STRING(FORMAT_VERSION) ";"
+
 static const char schema_sql[] =
-    "BEGIN;"
-    "CREATE TABLE objects(key TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL);"
+    "BEGIN;" CHANGES_SQL
     "CREATE TABLE meta(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO meta VALUES('revision', 1);" /* as etcd: 1 is the empty store */
-    "PRAGMA application_id=" STRING(APPLICATION_ID) ";"
-    "PRAGMA user_version=" STRING(FORMAT_VERSION) ";"
-    "COMMIT;";
+    "INSERT INTO meta VALUES('revision', 1), ('trimmed', 1);" /* as etcd: 1 is the empty store */
+    "PRAGMA application_id=" STRING(APPLICATION_ID) ";" VERSION_SQL "COMMIT;";
+
+/* Format 1 had the current objects only, by key, and forgot when events expire. */
+static const char from_1_sql[] =
+    "BEGIN IMMEDIATE;" CHANGES_SQL
+    "INSERT INTO changes SELECT revision, 0, 0,"
+    " CASE WHEN key GLOB '/registry/events/*' THEN (CAST(strftime('%s') AS INTEGER) + 3600) * 1000 ELSE 0 END,"
+    " key, value FROM objects ORDER BY revision;"
+    "INSERT INTO meta SELECT 'trimmed', value FROM meta WHERE name = 'revision';"
+    "DROP TABLE objects;" VERSION_SQL "COMMIT;";
 
 int sqlite_explain(struct status *st, const char *path, sqlite3 *db, int rc)
 {
@@ -34,6 +49,7 @@ int sqlite_explain(struct status *st, const char *path, sqlite3 *db, int rc)
     case SQLITE_NOTADB:
         return status_set(st, STATUS_INTERNAL_ERROR, "%s is not a database", path);
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT: /* two rows of one revision */
         return status_set(st, STATUS_INTERNAL_ERROR, "the database %s is damaged (%s): restore it from a backup", path,
                           why);
     case SQLITE_BUSY:
@@ -71,6 +87,30 @@ static int sync_folder_of(const char *path, struct status *st)
     return result;
 }
 
+int sqlite_file_rename(const char *temporary, const char *path, struct status *st)
+{
+    if (chmod(temporary, 0600) < 0 || rename(temporary, path) < 0)
+        return failed(st, "make", path);
+    return sync_folder_of(path, st);
+}
+
+int sqlite_file_lock(const char *path, struct status *st)
+{
+    CLEANUP(buffer_deinit) struct buffer name = BUFFER_INIT;
+    buffer_addf(&name, "%s.lock", path);
+    int fd = open(buffer_str(&name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return failed(st, "open", buffer_str(&name));
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    if (error != EWOULDBLOCK)
+        return failed(st, "lock", buffer_str(&name));
+    return sqlite_explain(st, path, NULL, SQLITE_BUSY);
+}
+
 static int create_at(const char *path, const char *temporary, struct status *st)
 {
     sqlite3 *db = NULL;
@@ -82,9 +122,7 @@ static int create_at(const char *path, const char *temporary, struct status *st)
     sqlite3_close(db);
     if (rc != SQLITE_OK)
         return -1;
-    if (chmod(temporary, 0600) < 0 || rename(temporary, path) < 0)
-        return failed(st, "make", path);
-    return sync_folder_of(path, st);
+    return sqlite_file_rename(temporary, path, st);
 }
 
 static int create(const char *path, struct status *st)
@@ -133,7 +171,7 @@ static int pragma_int(sqlite3 *db, const char *sql, int *ret)
 }
 
 /* Whose file is it? Nothing is written before that is known. */
-static int recognise(sqlite3 *db, const char *path, struct status *st)
+int sqlite_file_recognise(sqlite3 *db, const char *path, int *ret_version, struct status *st)
 {
     int id = 0, version = 0, rc = pragma_int(db, "PRAGMA application_id", &id);
     if (rc == SQLITE_OK)
@@ -148,33 +186,54 @@ static int recognise(sqlite3 *db, const char *path, struct status *st)
                           path, version, FORMAT_VERSION);
     if (version < 1)
         return status_set(st, STATUS_INTERNAL_ERROR, "the database %s has the unknown format %d", path, version);
+    *ret_version = version;
     return 0;
 }
 
-/* Checkpoints are the committer's: sqlite.c. The first write takes the lock that is never given back. */
-static const char set_up_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-                                 "PRAGMA journal_size_limit=67108864; BEGIN IMMEDIATE; COMMIT;";
-
-int sqlite_file_open(const char *path, sqlite3 **ret, struct status *st)
+static int bring_up_to_date(sqlite3 *db, const char *path, int version, struct status *st)
 {
-    sqlite3 *db = NULL;
-    if (find_or_create(path, st) < 0)
-        return -1;
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_extended_result_codes(db, 1);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL);
-    if (rc != SQLITE_OK)
-        sqlite_explain(st, path, db, rc);
-    else if (recognise(db, path, st) < 0)
-        rc = SQLITE_ERROR;
-    else if ((rc = sqlite3_exec(db, set_up_sql, NULL, NULL, NULL)) != SQLITE_OK)
-        sqlite_explain(st, path, db, rc);
-    if (rc == SQLITE_OK) {
-        *ret = db;
+    if (version == FORMAT_VERSION)
         return 0;
-    }
-    sqlite3_close(db);
+    int rc = sqlite3_exec(db, from_1_sql, NULL, NULL, NULL);
+    if (rc != SQLITE_OK)
+        return sqlite_explain(st, path, db, rc);
+    log_info("The database has a newer format now", LOG_STR("path", path), LOG_I64("from", version),
+             LOG_I64("to", FORMAT_VERSION));
+    return 0;
+}
+
+/* Checkpoints are the committer's: sqlite.c. Others hold locks for moments only, which a start and a checkpoint can wait for. */
+static const char set_up_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+                                 "PRAGMA journal_size_limit=67108864; PRAGMA secure_delete=FAST; PRAGMA temp_store=MEMORY;";
+#define BUSY_MS 5000
+
+static int open_database(const char *path, sqlite3 **ret, struct status *st)
+{
+    int version, rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_extended_result_codes(*ret, 1);
+    if (rc != SQLITE_OK)
+        return sqlite_explain(st, path, *ret, rc);
+    if (sqlite_file_recognise(*ret, path, &version, st) < 0)
+        return -1;
+    sqlite3_busy_timeout(*ret, BUSY_MS);
+    rc = sqlite3_exec(*ret, set_up_sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? bring_up_to_date(*ret, path, version, st) : sqlite_explain(st, path, *ret, rc);
+}
+
+int sqlite_file_open(const char *path, struct sqlite_file *ret, struct status *st)
+{
+    *ret = (struct sqlite_file){.lock_fd = sqlite_file_lock(path, st)};
+    if (ret->lock_fd >= 0 && find_or_create(path, st) == 0 && open_database(path, &ret->db, st) == 0)
+        return 0;
+    sqlite_file_close(ret);
     return -1;
+}
+
+void sqlite_file_close(struct sqlite_file *f)
+{
+    sqlite3_close(f->db);
+    if (f->lock_fd >= 0)
+        close(f->lock_fd);
+    *f = (struct sqlite_file){.lock_fd = -1};
 }

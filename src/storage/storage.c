@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "storage/cache_internal.h"
+#include "storage/expiry.h"
 
 #define HISTORY_MS (5 * 60 * 1000)
 #define TICK_MS 1000
@@ -40,6 +41,8 @@ struct storage {
     struct map by_prefix;
     struct timers *timers; /* NULL: no progress, no waiting */
     struct timer tick;
+    struct expiry *expiry; /* NULL: the engine's affair, or there are no timers */
+    size_t ring_max_events;
     struct metric_cell *size;
     atomic_bool is_stopping;
     atomic_size_t n_submitting; /* calls into the engine that its stop must wait for */
@@ -52,6 +55,7 @@ struct storage {
     bool is_reloading;
 
     size_t n_unknown, n_unreadable; /* of the load */
+    bool has_history; /* the load has come to where it begins */
 
     pthread_mutex_t mu;    /* after any cache's */
     struct list waiters;   /* mu */
@@ -114,28 +118,67 @@ static struct object *load_or_keep(struct cache *c, struct text path, struct tex
     return object_unreadable(c->type, key, stored, revision);
 }
 
-static int loaded(void *ctx, struct text path, struct text stored, uint64_t revision, struct status *st)
+static void note_expiry(struct storage *s, struct cache *c, const struct object *o)
+{
+    if (o->expires_ms && s->expiry)
+        expiry_add(s->expiry, c, o);
+}
+
+static struct object *load_row(struct storage *s, struct cache *c, struct text key, const struct stored_change *row)
+{
+    bool is_readable;
+    struct object *o = load_or_keep(c, row->path, key, row->value, row->revision, &is_readable);
+    s->n_unreadable += !is_readable;
+    o->expires_ms = row->expires_ms;
+    note_expiry(s, c, o);
+    return o;
+}
+
+/* A change within the kept history: into the state and the ring. */
+static int replay(struct storage *s, struct cache *c, struct text key, const struct stored_change *row, struct status *st)
+{
+    struct object *previous = cache_current(c, key);
+    if ((previous ? previous->revision : 0) != row->previous || (!previous && !row->value.p))
+        return status_set(st, STATUS_INTERNAL_ERROR, "a change of %.*s is missing", TEXT_ARG(row->path));
+    CLEANUP(object_unrefp) struct object *o = row->value.p ? load_row(s, c, key, row) : NULL;
+    int64_t age_ms = clock_now_ns() / 1000000 - row->at_ms;
+    const struct change ch = {.op = o ? WRITE_PUT : WRITE_DELETE, .revision = row->revision, .object = o,
+                              .previous = previous,
+                              .at_ms = clock_mono_ms() - (row->at_ms && age_ms > 0 ? age_ms : 0)};
+    cache_apply(c, &ch, 1);
+    return 0;
+}
+
+static int loaded(void *ctx, const struct stored_change *row, struct status *st)
 {
     struct storage *s = ctx;
     struct text key;
-    struct cache *c = cache_of_path(s, path, &key);
-    bool is_readable = true;
+    struct cache *c = cache_of_path(s, row->path, &key);
     if (!c) {
         if (!s->is_reloading && s->n_unknown++ == 0)
             log_info("The store has keys of unknown resources; they are kept but not served",
-                     LOG_TEXT("first", path));
+                     LOG_TEXT("first", row->path));
         return 0;
     }
     struct object *known = s->is_reloading ? cache_current(c, key) : NULL;
-    if (known && known->revision == revision) {
+    if (known && known->revision == row->revision) {
         c->n_reused++;
         cache_load(c, object_ref(known));
         return 0;
     }
-    struct object *o = load_or_keep(c, path, key, stored, revision, &is_readable);
-    s->n_unreadable += !is_readable;
-    cache_load(c, o);
+    if (s->has_history && !s->is_reloading)
+        return replay(s, c, key, row, st);
+    if (row->value.p)
+        cache_load(c, load_row(s, c, key, row));
     return 0;
+}
+
+static void history_begins(void *ctx, uint64_t revision)
+{
+    struct storage *s = ctx;
+    s->has_history = true;
+    for (size_t i = 0; i < s->n_caches; i++)
+        cache_loaded(s->caches[i], revision, s->ring_max_events, s->sink.history_ms);
 }
 
 static struct object *decode(void *ctx, struct text path, struct text stored, uint64_t revision)
@@ -217,9 +260,18 @@ static void move_on(struct storage *s, uint64_t revision)
 static void changed(void *ctx, struct storage_write *w)
 {
     struct storage *s = ctx;
-    const struct change ch = {w->op, w->revision, w->object, w->previous};
-    apply(s, find_cache(s, w->type), &ch, 1);
+    const struct change ch = {w->op, w->revision, w->object, w->previous, clock_mono_ms()};
+    struct cache *c = find_cache(s, w->type);
+    apply(s, c, &ch, 1);
     move_on(s, w->revision);
+    if (w->op == WRITE_PUT)
+        note_expiry(s, c, w->object);
+}
+
+static uint64_t current(void *ctx, const struct storage_write *w)
+{
+    const struct object *o = cache_current(find_cache(ctx, w->type), w->key);
+    return o ? o->revision : 0;
 }
 
 /* --- changes as the store tells them ------------------------------------------------------------------------------ */
@@ -263,7 +315,7 @@ static void observed(void *ctx, struct text path, struct text stored, uint64_t r
     struct cache *c = cache_of_path(s, path, &key);
     if (!c)
         return;
-    struct gathered g = {c, {.op = stored.p ? WRITE_PUT : WRITE_DELETE, .revision = revision}};
+    struct gathered g = {c, {.op = stored.p ? WRITE_PUT : WRITE_DELETE, .revision = revision, .at_ms = clock_mono_ms()}};
     g.change.previous = cache_current(c, key);
     if (!stored.p) {
         if (!g.change.previous)
@@ -347,6 +399,8 @@ static void tick(struct timer *t)
         cache_trim(s->caches[i]);
         cache_progress(s->caches[i]);
     }
+    if (s->backend->ops->trim)
+        s->backend->ops->trim(s->backend);
     count(s);
     if (!atomic_load(&s->is_stopping))
         timer_arm(s->timers, &s->tick, TICK_MS);
@@ -381,6 +435,7 @@ static void storage_free(struct storage *s)
         cache_unref(s->caches[i]);
     free(s->caches);
     vec_deinit(&s->gathered);
+    expiry_free(s->expiry);
     map_deinit(&s->by_prefix);
     pthread_mutex_destroy(&s->mu);
     free(s);
@@ -392,15 +447,20 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     pthread_once(&once, register_metrics);
 
     struct storage *s = xcalloc(1, sizeof(*s));
-    int64_t history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS, begun_ms = clock_mono_ms();
+    int64_t begun_ms = clock_mono_ms();
     uint64_t revision;
     s->backend = opt->backend;
     s->sink = (struct storage_sink){.encode = encode, .changed = changed, .observed = observed, .reached = reached,
-                                    .settled = settled, .loaded = loaded, .reload_begin = reload_begin,
-                                    .reload_end = reload_end, .decode = decode, .ctx = s};
+                                    .settled = settled, .current = current, .loaded = loaded,
+                                    .history_begins = history_begins, .reload_begin = reload_begin,
+                                    .reload_end = reload_end, .decode = decode, .ctx = s,
+                                    .history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS};
+    s->ring_max_events = opt->ring_max_events;
     s->stores_protobuf = opt->stores_protobuf;
     s->timers = opt->timers;
     s->tick.fire = tick;
+    if (s->timers && !s->backend->ops->expires_keys)
+        s->expiry = expiry_new(s, s->timers);
     s->size = metric_cell(&size_metric, s->backend->ops->name);
     pthread_mutex_init(&s->mu, NULL);
     list_init(&s->waiters);
@@ -409,21 +469,25 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
         make_cache(s, opt->types[i]);
 
     if (s->backend->ops->start(s->backend, &s->sink, &revision, st) < 0) {
+        expiry_stop(s->expiry);
         s->backend->ops->stop(s->backend);
         storage_free(s);
         return -1;
     }
     atomic_store(&s->clock.revision, revision);
     atomic_store(&s->clock.delivered, revision);
+    if (!s->has_history)
+        history_begins(s, revision);
     size_t n_objects = 0;
     for (size_t i = 0; i < s->n_caches; i++) {
-        cache_loaded(s->caches[i], revision, opt->ring_max_events, history_ms);
+        cache_ready(s->caches[i]);
         n_objects += cache_count(s->caches[i]);
     }
     log_info("Storage started", LOG_STR("engine", s->backend->ops->name), LOG_U64("revision", revision),
              LOG_U64("objects", n_objects), LOG_U64("unreadable", s->n_unreadable), LOG_U64("unknown", s->n_unknown),
              LOG_I64("ms", clock_mono_ms() - begun_ms));
     count(s);
+    expiry_start(s->expiry);
     if (s->timers)
         timer_arm(s->timers, &s->tick, TICK_MS);
     *ret = s;
@@ -452,6 +516,7 @@ void storage_stop(struct storage *s)
         timer_cancel(s->timers, &s->tick);
         timer_cancel(s->timers, &s->tick); /* the one that ran meanwhile may have armed it again */
     }
+    expiry_stop(s->expiry);
     while (atomic_load(&s->n_submitting))
         sched_yield(); /* a submit only queues */
     s->backend->ops->stop(s->backend);

@@ -52,6 +52,160 @@ START_TEST(everything_is_there_after_a_restart)
 }
 END_TEST
 
+static void expect_state(struct house *h, uint64_t revision, const char *keys_and_colors)
+{
+    CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
+    struct snapshot s;
+    struct status st = {0};
+    struct tree_iter it;
+    ck_assert_msg(cache_snapshot_at(cache_of(h), revision, &s, &st) == 0, "%s", st.message);
+    tree_iter_init(&it, &object_tree_ops, s.tree);
+    for (struct object *o; (o = tree_iter_next(&it));)
+        buffer_addf(&b, "%.*s@%llu=%.*s ", TEXT_ARG(o->key), (unsigned long long)o->revision, TEXT_ARG(o->fields[0]));
+    ck_assert_str_eq(buffer_str(&b), keys_and_colors);
+    snapshot_release(&s);
+}
+
+START_TEST(the_history_survives_a_restart)
+{
+    struct house h;
+    struct heard heard;
+    struct watcher *w;
+    uint64_t at;
+    struct status st = {0};
+    house_new(&h, 0);
+    ck_assert_uint_eq(put(h.storage, "ns/a", "\"color\":\"red\""), 2);
+    ck_assert_uint_eq(put(h.storage, "ns/b", "\"color\":\"red\""), 3);
+    ck_assert_uint_eq(put(h.storage, "ns/a", "\"color\":\"blue\""), 4);
+    ck_assert_uint_eq(del(h.storage, "ns/b"), 5);
+    ck_assert_uint_eq(put_labelled(h.storage, &rooms, "hall", NULL, ""), 6);
+    ck_assert_uint_eq(put(h.storage, "ns/b", "\"color\":\"green\""), 7);
+    ck_assert_uint_eq(del(h.storage, "ns/a"), 8);
+    for (int i = 0; i < 2; i++) {
+        house_close(&h);
+        house_open(&h, 0);
+        ck_assert_uint_eq(storage_revision(h.storage), 8);
+        expect_state(&h, 1, "");
+        expect_state(&h, 3, "ns/a@2=red ns/b@3=red ");
+        expect_state(&h, 4, "ns/a@4=blue ns/b@3=red ");
+        expect_state(&h, 6, "ns/a@4=blue ");
+        expect_state(&h, 8, "ns/b@7=green ");
+    }
+    heard_init(&heard);
+    struct watch_options opt = {.ops = &heard_ops, .ctx = &heard, .from = WATCH_FROM_REVISION, .revision = 2};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    ck_assert_uint_eq(put(h.storage, "ns/c", "\"color\":\"red\""), 9);
+    heard_expect(&heard, 6,
+                 "ADDED ns/b 3 red\nMODIFIED ns/a 4 blue\nDELETED ns/b 5 red\nADDED ns/b 7 green\nDELETED ns/a 8 blue\n"
+                 "ADDED ns/c 9 red\n");
+    watch_stop(w);
+    heard_deinit(&heard);
+    house_free(&h);
+}
+END_TEST
+
+/* The store's own clock: a change and time that passes by turns, with restarts. What is too old is gone, the rest is exact. */
+START_TEST(old_history_goes_from_the_store_too)
+{
+    enum { N = 40, STEP_MS = 20000 };
+    struct house h;
+    char key[32];
+    clock_fake(1767323045000000000);
+    house_new(&h, 4); /* so that the ring keeps no more than its time */
+    for (int i = 0; i < N; i++) { /* a new key, and an old one again or away */
+        snprintf(key, sizeof(key), "ns/x%d", i);
+        put(h.storage, key, "\"color\":\"red\"");
+        snprintf(key, sizeof(key), "ns/x%d", i / 2);
+        if (i % 2 == 0)
+            put(h.storage, key, "\"color\":\"blue\"");
+        else
+            del(h.storage, key);
+        clock_fake_advance_ms(STEP_MS);
+        if (i % 10 == 9) {
+            house_close(&h);
+            house_open(&h, 0);
+        }
+    }
+    uint64_t newest = storage_revision(h.storage);
+    ck_assert_uint_eq(newest, 1 + 2 * N);
+    CLEANUP(status_clear) struct status st = {0};
+    struct snapshot s;
+    for (uint64_t age = 0; age < 14 * 2; age++) { /* 14 steps are 280 s */
+        uint64_t n = newest - age - 1; /* changes until then */
+        ck_assert_msg(cache_snapshot_at(cache_of(&h), newest - age, &s, &st) == 0, "%s", st.message);
+        ck_assert_uint_eq(tree_count(s.tree), (n + 1) / 2 - n / 4);
+        snapshot_release(&s);
+    }
+    /* Each restart loads no more than the history, so the oldest states are gone. */
+    ck_assert_int_lt(cache_snapshot_at(cache_of(&h), newest - 2 * 25, &s, &st), 0);
+    ck_assert_int_eq(st.reason, STATUS_EXPIRED);
+    ck_assert_uint_eq(cache_count(cache_of(&h)), N - N / 2);
+    house_free(&h);
+    clock_real();
+}
+END_TEST
+
+static struct object *expiring_object(const char *key, const char *spec, int64_t ttl_ms)
+{
+    struct object *o = make_object(&things, key, NULL, spec);
+    o->expires_ms = clock_now_ns() / 1000000 + ttl_ms;
+    return o;
+}
+
+static void put_expiring(struct house *h, const char *key, const char *spec, int64_t ttl_ms)
+{
+    struct waited_write ww = {.write = {.type = &things, .key = text_of(key), .op = WRITE_PUT}};
+    ww.write.previous = cache_get(cache_of(h), text_of(key));
+    ww.write.expected_revision = ww.write.previous ? ww.write.previous->revision : 0;
+    ww.write.object = expiring_object(key, spec, ttl_ms);
+    write_submit(h->storage, &ww);
+    write_wait(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_DONE);
+}
+
+START_TEST(objects_expire)
+{
+    struct house h;
+    struct heard heard;
+    struct watcher *w;
+    uint64_t at;
+    struct status st = {0};
+    clock_fake(1767323045000000000);
+    house_new(&h, 0);
+    put(h.storage, "ns/stays", "\"color\":\"red\"");
+    put_expiring(&h, "ns/a", "\"color\":\"red\"", 5000);
+    put_expiring(&h, "ns/b", "\"color\":\"red\"", 60000);
+    put_expiring(&h, "ns/renewed", "\"color\":\"red\"", 4000);
+    put_expiring(&h, "ns/renewed", "\"color\":\"blue\"", 90000);
+    heard_init(&heard);
+    struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    clock_fake_advance_ms(4900);
+    ck_assert_uint_eq(cache_count(cache_of(&h)), 4);
+    clock_fake_advance_ms(200);
+    heard_expect(&heard, 1, "DELETED ns/a 7 red\n");
+    house_close(&h); /* ends the watch */
+    watch_stop(w);
+    heard_deinit(&heard);
+
+    /* what is due while nobody serves goes at the next start, the rest in its time */
+    clock_fake_advance_ms(60000);
+    house_open(&h, 0);
+    heard_init(&heard);
+    opt = (struct watch_options){.ops = &heard_ops, .ctx = &heard, .from = WATCH_FROM_REVISION, .revision = 6};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    clock_fake_advance_ms(1);
+    heard_expect(&heard, 2, "DELETED ns/a 7 red\nDELETED ns/b 8 red\n");
+    ck_assert_uint_eq(cache_count(cache_of(&h)), 2);
+    clock_fake_advance_ms(30000);
+    heard_expect(&heard, 3, "DELETED ns/a 7 red\nDELETED ns/b 8 red\nDELETED ns/renewed 9 blue\n");
+    watch_stop(w);
+    heard_deinit(&heard);
+    house_free(&h);
+    clock_real();
+}
+END_TEST
+
 static enum write_result try_write(struct storage *s, enum write_op op, const char *key, uint64_t expected)
 {
     struct waited_write ww = {.write = {.type = &things, .key = text_of(key), .op = op, .expected_revision = expected}};
@@ -265,5 +419,6 @@ END_TEST
 
 #define ENGINE_TESTS                                                                                             \
     a_fresh_store_begins_at_revision_1, everything_is_there_after_a_restart, preconditions_are_checked,         \
+        the_history_survives_a_restart, old_history_goes_from_the_store_too, objects_expire,                     \
         one_of_many_writers_wins, no_update_is_lost, watches_have_no_gap_and_no_duplicate,                       \
         a_stopped_store_refuses_nothing_silently, a_write_of_an_unserved_resource_fails

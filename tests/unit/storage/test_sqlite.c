@@ -167,15 +167,19 @@ START_TEST(files_that_are_no_store_are_refused)
     put(h.storage, "ns/a", "");
     house_close(&h);
 
-    sql(h.path, "PRAGMA user_version=2");
+    sql(h.path, "PRAGMA user_version=3");
     expect_refused(&h, "was written by a newer keelson");
     sql(h.path, "PRAGMA user_version=0");
     expect_refused(&h, "unknown format");
-    sql(h.path, "PRAGMA user_version=1; PRAGMA application_id=7");
+    sql(h.path, "PRAGMA user_version=2; PRAGMA application_id=7");
     expect_refused(&h, "not one of keelson's");
-    sql(h.path, "PRAGMA application_id=1801809011; UPDATE objects SET revision=900");
+    sql(h.path, "PRAGMA application_id=1801809011; UPDATE changes SET previous=900");
     expect_refused(&h, "is damaged");
-    sql(h.path, "UPDATE objects SET revision=2; DELETE FROM meta");
+    sql(h.path, "UPDATE changes SET previous=0; UPDATE meta SET value=7 WHERE name='trimmed'");
+    expect_refused(&h, "is damaged");
+    sql(h.path, "UPDATE meta SET value=1 WHERE name='trimmed'; INSERT INTO changes VALUES(3, 2, 0, 0, '/registry/things/ns/b', NULL)");
+    expect_refused(&h, "is damaged");
+    sql(h.path, "DELETE FROM changes WHERE revision=3; DELETE FROM meta WHERE name='revision'");
     expect_refused(&h, "is damaged");
     sql(h.path, "INSERT INTO meta VALUES('revision', 2)");
     house_open(&h, 0);
@@ -254,17 +258,17 @@ START_TEST(unreadable_objects_are_kept)
     put(h.storage, "ns/a", "\"color\":\"red\"");
     put(h.storage, "ns/b", "");
     house_close(&h);
-    sql(h.path, "UPDATE objects SET value='{\"metadata' WHERE key='/registry/things/ns/b';"
-                "INSERT INTO objects VALUES('/registry/unknown/x', 2, 'something')");
+    sql(h.path, "UPDATE changes SET value='{\"metadata' WHERE key='/registry/things/ns/b';"
+                "INSERT INTO changes VALUES(4, 0, 0, 0, '/registry/unknown/x', 'something')");
     house_open(&h, 0);
     ck_assert_uint_eq(cache_count(cache_of(&h)), 2);
     struct object *o = cache_get(cache_of(&h), TEXT("ns/b"));
     ck_assert(o->is_unreadable);
     object_unref(o);
     /* it can be replaced, and what is unknown stays */
-    ck_assert_uint_eq(put(h.storage, "ns/b", "\"color\":\"blue\""), 4);
+    ck_assert_uint_eq(put(h.storage, "ns/b", "\"color\":\"blue\""), 5);
     house_close(&h);
-    sql(h.path, "UPDATE objects SET key='/registry/things/ns/z' WHERE key='/registry/unknown/x' AND value='something'");
+    sql(h.path, "UPDATE changes SET key='/registry/things/ns/z' WHERE key='/registry/unknown/x' AND value='something'");
     house_open(&h, 0);
     ck_assert_uint_eq(cache_count(cache_of(&h)), 3);
     o = cache_get(cache_of(&h), TEXT("ns/b"));
@@ -274,5 +278,118 @@ START_TEST(unreadable_objects_are_kept)
 }
 END_TEST
 
+static int64_t sql_int(const char *path, const char *text)
+{
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_prepare_v2(db, text, -1, &stmt, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return n;
+}
+
+/* Whatever is written, in the end the file holds the current objects and the newest second. */
+START_TEST(the_file_does_not_grow_for_ever)
+{
+    enum { N = 3000 };
+    struct house h;
+    char spec[64];
+    clock_fake(1767323045000000000);
+    house_new(&h, 0);
+    for (int i = 0; i < N; i++) {
+        snprintf(spec, sizeof(spec), "\"color\":\"red\",\"count\":%d", i);
+        put(h.storage, i % 3 ? "ns/a" : "ns/b", spec);
+        if (i % 10 == 9)
+            clock_fake_advance_ms(1000);
+    }
+    clock_fake_advance_ms(6 * 60 * 1000);
+    put(h.storage, "ns/a", "");
+    for (int i = 0; i < 200 && sql_int(h.path, "SELECT count(*) FROM changes") > 30; i++) {
+        clock_fake_advance_ms(1000);
+        usleep(10000);
+    }
+    ck_assert_int_le(sql_int(h.path, "SELECT count(*) FROM changes"), 30);
+    uint64_t revision = storage_revision(h.storage);
+    house_close(&h);
+    house_open(&h, 0);
+    ck_assert_uint_eq(storage_revision(h.storage), revision);
+    ck_assert_uint_eq(cache_count(cache_of(&h)), 2);
+    house_free(&h);
+    clock_real();
+}
+END_TEST
+
+/* A store that ends with a deletion keeps its revision, however old that is. */
+START_TEST(an_old_deletion_keeps_the_revision)
+{
+    struct house h;
+    clock_fake(1767323045000000000);
+    house_new(&h, 0);
+    put(h.storage, "ns/a", "");
+    put(h.storage, "ns/b", "");
+    clock_fake_advance_ms(10000);
+    ck_assert_uint_eq(del(h.storage, "ns/b"), 4);
+    for (int i = 0; i < 3; i++) {
+        clock_fake_advance_ms(10 * 60 * 1000);
+        usleep(20000);
+        house_close(&h);
+        house_open(&h, 0);
+        ck_assert_uint_eq(storage_revision(h.storage), 4);
+        ck_assert_uint_eq(cache_count(cache_of(&h)), 1);
+    }
+    ck_assert_uint_eq(put(h.storage, "ns/b", ""), 5);
+    house_free(&h);
+    clock_real();
+}
+END_TEST
+
+/* A file of the first format, as that version made it. */
+static void make_format_1(const char *path)
+{
+    sql(path, "CREATE TABLE objects(key TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, value BLOB NOT NULL);"
+              "CREATE TABLE meta(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+              "INSERT INTO meta VALUES('revision', 90);"
+              "INSERT INTO objects VALUES('/registry/things/ns/b', 40, CAST('{\"kind\":\"Thing\",\"apiVersion\":\"v1\",\"metadata\":"
+              "{\"name\":\"b\",\"namespace\":\"ns\",\"uid\":\"u\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},"
+              "\"spec\":{\"color\":\"red\"}}' AS BLOB)),"
+              "('/registry/things/ns/a', 50, CAST('{\"kind\":\"Thing\",\"apiVersion\":\"v1\",\"metadata\":"
+              "{\"name\":\"a\",\"namespace\":\"ns\",\"uid\":\"u\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},"
+              "\"spec\":{\"color\":\"blue\"}}' AS BLOB)),"
+              "('/registry/events/ns/e', 60, CAST('{}' AS BLOB));"
+              "PRAGMA application_id=1801809011; PRAGMA user_version=1");
+}
+
+START_TEST(a_file_of_the_first_format_is_brought_up_to_date)
+{
+    struct house h;
+    struct snapshot s;
+    CLEANUP(status_clear) struct status st = {0};
+    house_new(&h, 0);
+    house_close(&h);
+    ck_assert_int_eq(unlink(h.path), 0);
+    make_format_1(h.path);
+    for (int i = 0; i < 2; i++) {
+        house_open(&h, 0);
+        ck_assert_uint_eq(storage_revision(h.storage), 90 + (unsigned)i);
+        expect_state(&h, 90, "ns/a@50=blue ns/b@40=red ");
+        ck_assert_int_lt(cache_snapshot_at(cache_of(&h), 89, &s, &st), 0);
+        ck_assert_int_eq(st.reason, STATUS_EXPIRED);
+        if (i == 0)
+            ck_assert_uint_eq(put(h.storage, "ns/a", "\"color\":\"green\""), 91);
+        house_close(&h);
+    }
+    int64_t left = sql_int(h.path, "SELECT expires / 1000 - strftime('%s') FROM changes WHERE key GLOB '/registry/events/*'");
+    ck_assert_int_le(left, 3600);
+    ck_assert_int_gt(left, 3500);
+    ck_assert_int_eq(sql_int(h.path, "PRAGMA user_version"), 2);
+    house_open(&h, 0);
+    house_free(&h);
+}
+END_TEST
+
 UNIT_MAIN("storage/sqlite", ENGINE_TESTS, a_failed_commit_publishes_nothing, files_that_are_no_store_are_refused,
-          a_damaged_file_is_refused, a_second_process_is_told_so, unreadable_objects_are_kept)
+          a_damaged_file_is_refused, a_second_process_is_told_so, unreadable_objects_are_kept, the_file_does_not_grow_for_ever,
+          an_old_deletion_keeps_the_revision, a_file_of_the_first_format_is_brought_up_to_date)
