@@ -8,7 +8,8 @@
 
 /* The first document of in; an empty one is null. Members come sorted by key. BAD_REQUEST otherwise, worded as go-yaml
  * does: "yaml: line 3: ..." (what calls sigs' Unmarshal says "error converting YAML to JSON: " before it; the
- * apiserver's decoder does not). The depth is limited by opt, that of brackets to 200, too.
+ * apiserver's decoder does not). The depth is limited by opt, that of brackets to 200, too; and what lies in deep brackets,
+ * by the length of in: reading takes time in proportion to that.
  * opt->duplicates gets one line for each repeated key: `line 4: key "a" already set in map`. The last value counts.
  * Upstream's strict error joins the lines: "yaml: unmarshal errors:\n  " LINE "\n  " LINE. Strings are always copied. */
 int yaml_read(struct arena *a, struct text in, const struct json_options *opt, struct value *ret, struct status *st);

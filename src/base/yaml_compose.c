@@ -16,6 +16,7 @@ struct composer {
     struct map anchors;
     VEC(struct yaml_node *) open;
     unsigned depth_max;
+    uint64_t work, work_max; /* open brackets, summed over all events: what libyaml does beside reading */
 };
 
 /* Lines of parser errors count from 0, those of scanner errors from 1: as upstream prints them. */
@@ -60,8 +61,13 @@ static struct yaml_node *new_node(struct composer *c, enum yaml_node_kind kind, 
     return n;
 }
 
-/* libyaml visits every open bracket at each token, so deep ones make reading quadratic. Blocks cost nothing. */
+/* libyaml visits every open bracket at each token (each may still turn out to be a key), so deep ones make reading
+ * quadratic. Blocks cost nothing. Their depth is bounded, and, as 3 MB of "a," in 200 brackets are seconds still, the
+ * sum of depths too: by the document's size, so that reading stays linear. An item for every other byte would have to
+ * lie 32 brackets deep to come near that. */
 #define FLOW_DEPTH_MAX 200
+#define WORK_PER_BYTE 16
+#define WORK_FREE 100000
 
 static int open_node(struct composer *c, struct yaml_node *n)
 {
@@ -114,6 +120,11 @@ static int compose_event(struct composer *c, const yaml_event_t *e, struct yaml_
     return 0;
 }
 
+static int fail_work(struct composer *c, const yaml_event_t *e)
+{
+    return yaml_fail(c->st, "yaml: line %zu: too many items in deep brackets", e->start_mark.line + 1);
+}
+
 /* The root of the first document goes to *ret, which is NULL and stays so when there is none. */
 static int compose_document(struct composer *c, struct yaml_node **ret)
 {
@@ -125,7 +136,8 @@ static int compose_document(struct composer *c, struct yaml_node **ret)
         if (!yaml_parser_parse(&c->parser, &event))
             return parser_failed(c);
         type = event.type;
-        int status = compose_event(c, &event, &n);
+        c->work += (uint64_t)c->parser.flow_level;
+        int status = c->work <= c->work_max ? compose_event(c, &event, &n) : fail_work(c, &event);
         yaml_event_delete(&event);
         if (status < 0)
             return -1;
@@ -137,7 +149,8 @@ static int compose_document(struct composer *c, struct yaml_node **ret)
 
 int yaml_compose(struct arena *a, struct text in, unsigned depth_max, struct yaml_node **ret, struct status *st)
 {
-    struct composer c = {.arena = a, .st = st, .depth_max = depth_max};
+    struct composer c = {
+        .arena = a, .st = st, .depth_max = depth_max, .work_max = WORK_FREE + WORK_PER_BYTE * (uint64_t)in.n};
 
     if (!yaml_parser_initialize(&c.parser))
         abort();

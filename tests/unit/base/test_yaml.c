@@ -210,6 +210,38 @@ START_TEST(deep_documents_fit_a_small_stack)
 }
 END_TEST
 
+/* libyaml's work grows with items times depth; what is allowed grows with the document only. */
+START_TEST(items_in_deep_brackets_are_limited)
+{
+    static const struct {
+        int depth, items;
+        const char *message; /* NULL: read */
+    } rows[] = {
+        {10, 200000, NULL},
+        {190, 100, NULL},
+        {30, 200000, NULL},
+        {100, 200000, "yaml: line 1: too many items in deep brackets"},
+        {190, 2000, "yaml: line 1: too many items in deep brackets"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        CLEANUP(arena_freep) struct arena *a = arena_new();
+        CLEANUP(status_clear) struct status st = {0};
+        struct buffer b = BUFFER_IN(a);
+        struct value v;
+        for (int k = 0; k < rows[i].depth; k++)
+            buffer_add_char(&b, '[');
+        for (int k = 0; k < rows[i].items; k++)
+            buffer_add_str(&b, "a,");
+        for (int k = 0; k < rows[i].depth; k++)
+            buffer_add_char(&b, ']');
+        int rc = yaml_read(a, buffer_text(&b), NULL, &v, &st);
+        ck_assert_msg((rc == 0) == (rows[i].message == NULL), "row %zu: %s", i, st.message);
+        if (rc < 0)
+            ck_assert_str_eq(st.message, rows[i].message);
+    }
+}
+END_TEST
+
 START_TEST(written_form)
 {
     static const struct row rows[] = {
@@ -250,4 +282,4 @@ END_TEST
 
 UNIT_MAIN("yaml", scalars_have_the_types_of_yaml_1_1, tags_decide_the_type, keys_become_strings,
           aliases_and_merges_expand, alias_bombs_are_refused, errors_name_the_line, only_the_first_document_counts,
-          repeated_keys_are_reported, deep_documents_fit_a_small_stack, written_form)
+          repeated_keys_are_reported, deep_documents_fit_a_small_stack, items_in_deep_brackets_are_limited, written_form)
