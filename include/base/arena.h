@@ -30,6 +30,7 @@ void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t new_bytes)
 
 /* Copies; the strings are NUL-terminated though the text's n does not count the NUL. */
 struct text arena_text(struct arena *a, struct text t);
+struct text arena_lower(struct arena *a, struct text t); /* ASCII; t itself when there is nothing to change */
 char *arena_str(struct arena *a, struct text t);
 char *arena_strdup(struct arena *a, const char *s);
 struct text arena_textf(struct arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -303,6 +303,20 @@ void *arena_grow(struct arena *a, void *old, size_t old_bytes, size_t new_bytes)
 
 /* --- strings --- */
 
+struct text arena_lower(struct arena *a, struct text t)
+{
+    for (size_t i = 0; i < t.n; i++) {
+        if (t.p[i] < 'A' || t.p[i] > 'Z')
+            continue;
+        char *p = arena_str(a, t);
+        for (; i < t.n; i++)
+            if (p[i] >= 'A' && p[i] <= 'Z')
+                p[i] += 'a' - 'A';
+        return (struct text){p, t.n};
+    }
+    return t;
+}
+
 char *arena_str(struct arena *a, struct text t)
 {
     char *p = arena_alloc(a, t.n + 1);

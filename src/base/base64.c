@@ -28,39 +28,85 @@ struct text base64_encode(struct arena *a, enum base64_form form, struct text by
     return (struct text){out, n};
 }
 
-static int digit_of(const char *alphabet, char c)
+static int sextet(enum base64_form form, char c)
 {
-    const char *at = c ? strchr(alphabet, c) : NULL;
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == alphabets[form][62] ? 62 : c == alphabets[form][63] ? 63 : -1;
+}
 
-    return at ? (int)(at - alphabet) : -1;
+static size_t skip_line_ends(struct text t, size_t i)
+{
+    while (i < t.n && (t.p[i] == '\r' || t.p[i] == '\n'))
+        i++;
+    return i;
+}
+
+/* The two or three characters of the last four, and what fills them up. */
+static ptrdiff_t read_rest(enum base64_form form, struct text t, size_t i, uint32_t bits, unsigned n, char *dst,
+                           size_t *ret_at)
+{
+    *ret_at = i;
+    if (i == t.n) /* Go names the start of the four that are not complete */
+        *ret_at = i - n;
+    if (n < 2 || (form == BASE64_STANDARD ? i == t.n || t.p[i] != '=' : i < t.n))
+        return -1;
+    if (n == 2) {
+        dst[0] = (char)(bits >> 4);
+    } else {
+        dst[0] = (char)(bits >> 10);
+        dst[1] = (char)(bits >> 2);
+    }
+    if (form == BASE64_RAW_URL)
+        return n - 1;
+    if (n == 2) {
+        i = skip_line_ends(t, i + 1);
+        if (i == t.n || t.p[i] != '=') {
+            *ret_at = i == t.n ? i : i - 1; /* the '=' that stands alone */
+            return -1;
+        }
+    }
+    *ret_at = i = skip_line_ends(t, i + 1);
+    return i == t.n ? (ptrdiff_t)n - 1 : -1;
+}
+
+ptrdiff_t base64_read(enum base64_form form, struct text t, char *dst, size_t *ret_fault)
+{
+    char *out = dst;
+    uint32_t bits = 0;
+    unsigned n = 0; /* characters of the current four */
+    size_t i = skip_line_ends(t, 0);
+
+    for (; i < t.n; i = skip_line_ends(t, i + 1)) {
+        int v = sextet(form, t.p[i]);
+        if (v < 0)
+            break;
+        bits = bits << 6 | (uint32_t)v;
+        if (++n == 4) {
+            *out++ = (char)(bits >> 16);
+            *out++ = (char)(bits >> 8);
+            *out++ = (char)bits;
+            n = 0;
+        }
+    }
+    if (i == t.n && n == 0)
+        return out - dst;
+    ptrdiff_t rest = read_rest(form, t, i, bits, n, out, ret_fault);
+    return rest < 0 ? -1 : out - dst + rest;
 }
 
 bool base64_decode(struct arena *a, enum base64_form form, struct text in, struct text *ret_bytes)
 {
-    char *out = arena_alloc(a, in.n / 4 * 3 + 3);
-    uint32_t v = 0;
-    unsigned bits = 0;
-    size_t n = 0;
+    char *out = arena_alloc(a, BASE64_BYTES(in.n) + !in.n);
+    size_t fault;
+    ptrdiff_t n = base64_read(form, in, out, &fault);
 
-    if (form == BASE64_STANDARD) {
-        if (in.n % 4)
-            return false;
-        for (unsigned k = 0; k < 2 && in.n && in.p[in.n - 1] == '='; k++)
-            in.n--;
-    }
-    if (in.n % 4 == 1)
+    if (n < 0)
         return false;
-    for (size_t i = 0; i < in.n; i++) {
-        int d = digit_of(alphabets[form], in.p[i]);
-        if (d < 0)
-            return false;
-        v = v << 6 | (uint32_t)d;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[n++] = (char)(v >> bits & 255);
-        }
-    }
-    *ret_bytes = (struct text){out, n};
+    *ret_bytes = (struct text){out, (size_t)n};
     return true;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/containers.h"
 #include "base/json_internal.h"
 #include "base/yaml_internal.h"
@@ -72,37 +73,11 @@ static int count_node(struct builder *b)
     return 0;
 }
 
-/* RFC 4648 with padding; line breaks are skipped. */
-static bool decode_base64(struct arena *a, struct text in, struct text *ret)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char *out = arena_alloc(a, in.n);
-    size_t n = 0, n_digits = 0, n_pads = 0;
-    uint32_t bits = 0;
-
-    for (size_t i = 0; i < in.n; i++) {
-        char c = in.p[i];
-        const char *digit = c ? strchr(alphabet, c) : NULL;
-        if (c == '\n' || c == '\r')
-            continue;
-        if (c == '=' && n_digits % 4 >= 2 && n_pads < 4 - n_digits % 4)
-            n_pads++;
-        else if (!digit || n_pads)
-            return false;
-        else if (bits = bits << 6 | (uint32_t)(digit - alphabet), ++n_digits % 4 != 1)
-            out[n++] = (char)(bits >> (6 - 2 * ((n_digits - 1) % 4)));
-    }
-    if (n_digits % 4 ? n_pads != 4 - n_digits % 4 : n_pads)
-        return false;
-    *ret = (struct text){out, n};
-    return true;
-}
-
 static int text_of_node(struct builder *b, const struct yaml_node *n, struct text *ret)
 {
     struct text t = n->value;
 
-    if (text_is(n->tag, YAML_TAG_PREFIX "binary") && !decode_base64(b->arena, t, &t))
+    if (text_is(n->tag, YAML_TAG_PREFIX "binary") && !base64_decode(b->arena, BASE64_STANDARD, t, &t))
         return yaml_fail(b->st, "yaml: !!binary value contains invalid base64 data");
     *ret = yaml_replace_invalid_utf8(b->arena, t);
     return 0;

@@ -262,27 +262,13 @@ static bool take_quoted(struct arena *a, struct text *rest, struct text *ret)
     return false;
 }
 
-static struct text lower_case(struct arena *a, struct text t)
-{
-    for (size_t i = 0; i < t.n; i++) {
-        if (t.p[i] < 'A' || t.p[i] > 'Z')
-            continue;
-        char *p = arena_str(a, t);
-        for (; i < t.n; i++)
-            if (p[i] >= 'A' && p[i] <= 'Z')
-                p[i] += 'a' - 'A';
-        return (struct text){p, t.n};
-    }
-    return t;
-}
-
 bool media_parse_one(struct arena *a, struct text header, struct media *ret)
 {
     *ret = (struct media){.q = 1};
     struct text rest = header;
     ptrdiff_t semicolon = text_find(header, ';');
     struct text range =
-        lower_case(a, text_trim(semicolon < 0 ? header : text_first(header, (size_t)semicolon)));
+        arena_lower(a, text_trim(semicolon < 0 ? header : text_first(header, (size_t)semicolon)));
     rest = semicolon < 0 ? TEXT_NONE : text_from(header, (size_t)semicolon);
 
     ret->type = take_token(&range);
@@ -302,7 +288,7 @@ bool media_parse_one(struct arena *a, struct text header, struct media *ret)
         rest = text_trim(text_from(rest, 1));
         if (rest.n == 0)
             break; /* a closing semicolon is ignored */
-        struct text name = lower_case(a, take_token(&rest)), value;
+        struct text name = arena_lower(a, take_token(&rest)), value;
         if (name.n == 0 || rest.n == 0 || rest.p[0] != '=')
             return false;
         rest = text_from(rest, 1);

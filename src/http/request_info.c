@@ -47,20 +47,6 @@ static struct text verb_of_method(struct text method)
     return TEXT("");
 }
 
-static struct text lower_case(struct arena *a, struct text t)
-{
-    static const char *const known[] = {"get",    "put",     "post",    "head", "patch",
-                                        "delete", "options", "connect", "trace"};
-    for (size_t i = 0; i < N_ELEMENTS(known); i++)
-        if (text_eq_nocase(t, text_of(known[i])))
-            return text_of(known[i]);
-    char *p = arena_str(a, t);
-    for (size_t i = 0; i < t.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] += 'a' - 'A';
-    return (struct text){p, t.n};
-}
-
 /* --- the list options that decide about verb and name --- */
 
 static const struct query_param *find_param(const struct query_param *query, size_t n, const char *key)
@@ -175,7 +161,7 @@ static void set_parts(struct request_info *info, struct text rest)
 void request_info_parse(struct arena *a, struct text method, struct text path,
                         const struct query_param *query, size_t n_query, struct request_info *ret)
 {
-    *ret = (struct request_info){.verb = lower_case(a, method)};
+    *ret = (struct request_info){.verb = arena_lower(a, method)};
     struct text rest = trim_slashes(path), part;
     if (rest.n == 0 || count_parts(rest) < 3)
         return;

@@ -95,10 +95,7 @@ static void check_annotations(struct arena *a, const struct value *annotations, 
 
     for (size_t i = 0; annotations && annotations->kind == VALUE_OBJECT && i < annotations->n; i++) {
         struct text key = member_key(&annotations->members[i]);
-        char *lower = arena_str(a, key);
-        for (size_t k = 0; k < key.n; k++)
-            lower[k] = lower[k] >= 'A' && lower[k] <= 'Z' ? (char)(lower[k] + 32) : lower[k];
-        check_format(errs, FORMAT_QUALIFIED_NAME, (struct text){lower, key.n}, "metadata.annotations", key);
+        check_format(errs, FORMAT_QUALIFIED_NAME, arena_lower(a, key), "metadata.annotations", key);
         bytes += key.n + value_text(&annotations->members[i].value).n;
     }
     if (bytes > ANNOTATIONS_BYTES_MAX)

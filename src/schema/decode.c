@@ -8,11 +8,11 @@
  * on, so that the first one is told; a text that its type cannot read (a quantity, a time) ends it at once. */
 #include "schema.h"
 
-#include "base/duration.h"
 #include "base/base64.h"
+#include "base/duration.h"
 #include "schema/canonical.h"
 #include "schema/name_hash.h"
-#include "schema/scalars.h"
+#include "schema/time_problem.h"
 
 enum { NOTES_MAX = 100 }; /* as upstream's strict errors */
 
@@ -198,7 +198,7 @@ static int decode_bytes(struct decoder *d, const struct schema_type *t, struct v
         return wrong_type(d, v, t, at);
     struct text bytes = {arena_alloc(d->arena, BASE64_BYTES((size_t)v->n)), 0};
     size_t fault = 0;
-    ptrdiff_t n = scalar_read_base64(value_text(v), (char *)bytes.p, &fault);
+    ptrdiff_t n = base64_read(BASE64_STANDARD, value_text(v), (char *)bytes.p, &fault);
     if (n < 0)
         return unreadable(d, arena_printf(d->arena, "illegal base64 data at input byte %zu", fault));
     bytes.n = (size_t)n;
@@ -225,17 +225,18 @@ static int decode_time(struct decoder *d, const struct schema_type *t, struct va
 
     if (v->kind != VALUE_STRING)
         return wrong_type(d, v, t, at);
-    if (!scalar_read_time(value_text(v), &seconds, &nanos)) {
+    if (!clock_read_seconds(value_text(v), &seconds, &nanos)) {
         struct buffer problem = BUFFER_IN(d->arena);
-        scalar_time_problem(&problem, value_text(v), is_micro);
+        time_problem(&problem, value_text(v), is_micro);
         return unreadable(d, buffer_str(&problem));
     }
-    if (seconds == TIME_ZERO_SECONDS && (nanos == 0 || !is_micro)) {
+    if (seconds == CLOCK_ZERO_SECONDS && (nanos == 0 || !is_micro)) {
         *v = value_null; /* Go's zero time is none */
         return 0;
     }
     if (v->n != (is_micro ? sizeof micro : sizeof second) - 1 || !has_form(value_text(v), is_micro ? micro : second))
-        *v = value_string(scalar_write_time(d->arena, seconds, is_micro ? nanos / 1000 : -1));
+        *v = value_string(clock_write_seconds(seconds, is_micro ? nanos / 1000 : -1,
+                                              arena_alloc(d->arena, CLOCK_TEXT_MAX)));
     return 0;
 }
 

@@ -13,7 +13,6 @@
 #include "base/base64.h"
 #include "schema/canonical.h"
 #include "schema/protobuf.h"
-#include "schema/scalars.h"
 
 #define DEPTH_MAX 1000
 #define KIND_ABSENT 255 /* of a slot whose field has not come */
@@ -256,11 +255,12 @@ static int get_time(struct reader *r, struct text bytes, bool is_micro, struct v
         return -1;
     int64_t seconds = (int64_t)f.number[1];
     int32_t nanos = (int32_t)(uint32_t)f.number[2];
-    if (seconds < TIME_ZERO_SECONDS || seconds > TIME_LAST_SECONDS || nanos < 0 || nanos > 999999999)
+    if (seconds < CLOCK_ZERO_SECONDS || seconds > CLOCK_LAST_SECONDS || nanos < 0 || nanos > 999999999)
         return fail(r, "Time.MarshalJSON: year outside of range [0,9999]");
-    if (seconds == TIME_ZERO_SECONDS && (!is_micro || nanos < 1000))
+    if (seconds == CLOCK_ZERO_SECONDS && (!is_micro || nanos < 1000))
         return 0;
-    *ret = value_string(scalar_write_time(r->arena, seconds, is_micro ? nanos / 1000 : -1));
+    *ret = value_string(clock_write_seconds(seconds, is_micro ? nanos / 1000 : -1,
+                                            arena_alloc(r->arena, CLOCK_TEXT_MAX)));
     return 0;
 }
 

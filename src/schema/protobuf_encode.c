@@ -10,8 +10,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "schema/protobuf.h"
-#include "schema/scalars.h"
 
 struct writer {
     char *p; /* cap bytes, of which the last n are written */
@@ -112,7 +112,7 @@ static void put_base64(struct writer *w, unsigned number, struct text t)
 {
     size_t room = BASE64_BYTES(t.n), fault;
     char *at = writer_room(w, room);
-    ptrdiff_t n = scalar_read_base64(t, at, &fault);
+    ptrdiff_t n = base64_read(BASE64_STANDARD, t, at, &fault);
     if (n < 0)
         n = 0; /* no canonical tree holds such text */
     memmove(at + room - n, at, (size_t)n);
@@ -133,7 +133,7 @@ static void put_time(struct writer *w, const struct value *v, bool is_micro)
 {
     int64_t seconds;
     int32_t nanos;
-    if (!scalar_read_time(value_text(v), &seconds, &nanos))
+    if (!clock_read_seconds(value_text(v), &seconds, &nanos))
         return;
     put_number(w, 2, is_micro ? nanos / 1000 * 1000 : 0);
     put_number(w, 1, seconds);

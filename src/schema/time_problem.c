@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a text is no time, in the words of Go's time.Parse: it names the rest of the text and the part of the layout that it does
  * not fit. Clients show these words, so a bad timestamp in a manifest is found by them. */
-#include "schema/scalars.h"
+#include "schema/time_problem.h"
 
 struct part {
     const char *layout; /* as Go prints it */
@@ -76,7 +76,7 @@ static void out_of_range(struct buffer *b, struct text t, const char *name)
     buffer_addf(b, ": %s out of range", name);
 }
 
-void scalar_time_problem(struct buffer *b, struct text t, bool is_micro)
+void time_problem(struct buffer *b, struct text t, bool is_micro)
 {
     const char *layout = is_micro ? "2006-01-02T15:04:05.000000Z07:00" : "2006-01-02T15:04:05Z07:00";
     struct text rest = t;

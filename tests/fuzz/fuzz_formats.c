@@ -3,8 +3,8 @@
  * that is written reads as the same one. */
 #include <stdlib.h>
 
+#include "base/base64.h"
 #include "schema/formats.h"
-#include "schema/scalars.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -24,13 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (format_ip_read(t, &ip) && format_ip_canonical(a, format_ip_text(a, &ip)))
         abort();
     format_cidr_canonical(a, t);
-    if (scalar_read_time(t, &seconds, &nanos) && seconds >= TIME_ZERO_SECONDS &&
-        seconds <= TIME_LAST_SECONDS &&
-        (!scalar_read_time(scalar_write_time(a, seconds, nanos / 1000), &again, &nanos_again) ||
+    if (clock_read_seconds(t, &seconds, &nanos) && seconds >= CLOCK_ZERO_SECONDS &&
+        seconds <= CLOCK_LAST_SECONDS &&
+        (!clock_read_seconds(clock_write_seconds(seconds, nanos / 1000, arena_alloc(a, CLOCK_TEXT_MAX)), &again, &nanos_again) ||
          again != seconds || nanos_again != nanos / 1000 * 1000))
         abort();
     char *bytes = arena_alloc(a, BASE64_BYTES(n));
-    ptrdiff_t n_bytes = scalar_read_base64(t, bytes, &fault);
+    ptrdiff_t n_bytes = base64_read(BASE64_STANDARD, t, bytes, &fault);
     if (n_bytes >= 0 && fault != n)
         abort();
     arena_free(a);

@@ -151,6 +151,16 @@ static void *free_elsewhere(void *arg)
     return NULL;
 }
 
+START_TEST(lower_case_is_a_copy_only_when_it_differs)
+{
+    struct arena *a = arena_new();
+    struct text same = TEXT("a-z09\xc3\x84"), got = arena_lower(a, TEXT("aBZ[@\xc3\x84"));
+    ck_assert_ptr_eq(arena_lower(a, same).p, same.p);
+    ck_assert(text_is(got, "abz[@\xc3\x84"));
+    arena_free(a);
+}
+END_TEST
+
 START_TEST(an_arena_may_die_on_another_thread)
 {
     for (int i = 0; i < 20; i++) {
@@ -169,5 +179,5 @@ UNIT_MAIN("base/arena", allocations_are_aligned_and_apart, zeroed_memory_is_zero
 #ifndef KS_ARENA_MALLOC
           the_newest_grows_in_place, large_lists_leave_nothing_behind,
 #endif
-          deferred_calls_run_in_reverse, reset_keeps_only_the_first_block, strings,
+          deferred_calls_run_in_reverse, reset_keeps_only_the_first_block, strings, lower_case_is_a_copy_only_when_it_differs,
           an_arena_may_die_on_another_thread)

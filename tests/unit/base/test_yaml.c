@@ -3,39 +3,8 @@
 #include <pthread.h>
 
 #include "base/yaml.h"
+#include "rows.h"
 #include "unit.h"
-
-static char *to_json(struct arena *a, struct text in, struct text_list *duplicates)
-{
-    struct json_options opt = {.duplicates = duplicates};
-    struct value v;
-    struct status st = {0};
-    struct buffer b = BUFFER_IN(a);
-
-    if (yaml_read(a, in, &opt, &v, &st) < 0) {
-        buffer_addf(&b, "error: %s", st.message);
-        ck_assert_int_eq(st.reason, STATUS_BAD_REQUEST);
-        status_clear(&st);
-    } else {
-        json_write(&b, &v);
-    }
-    return arena_str(a, buffer_text(&b));
-}
-
-struct row {
-    const char *in, *out;
-};
-
-static void check_rows(const struct row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct arena *a = arena_new();
-        char *out = to_json(a, text_of(rows[i].in), NULL);
-        ck_assert_msg(strcmp(out, rows[i].out) == 0, "row %zu: %s\n  gave %s\n  want %s", i, rows[i].in, out,
-                      rows[i].out);
-        arena_free(a);
-    }
-}
 
 START_TEST(scalars_have_the_types_of_yaml_1_1)
 {
@@ -56,7 +25,7 @@ START_TEST(scalars_have_the_types_of_yaml_1_1)
         {"[-.Inf]", "error: json: unsupported value: -Inf"},
         {".nan", "error: json: unsupported value: NaN"},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -70,7 +39,7 @@ START_TEST(tags_decide_the_type)
         {"!!int x", "error: yaml: cannot decode !!str `x` as a !!int"},
         {"!!null 1", "error: yaml: cannot decode !!int `1` as a !!null"},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -84,7 +53,7 @@ START_TEST(keys_become_strings)
          "error: yaml: invalid map key: map[interface {}]interface {}{\".Values.name\":interface {}(nil)}"},
         {"~: 1", "error: unsupported map key of type: %!s(<nil>), key: <nil>, value: 1"},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -102,7 +71,7 @@ START_TEST(aliases_and_merges_expand)
         {"a: *x\n", "error: yaml: unknown anchor 'x' referenced"},
         {"a: &x [*x]\n", "error: yaml: anchor 'x' value contains itself"},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -118,7 +87,7 @@ START_TEST(alias_bombs_are_refused)
             buffer_addf(&b, "%s*a%d", k ? "," : "", i - 1);
         buffer_add_str(&b, "]\n");
     }
-    ck_assert_str_eq(to_json(a, buffer_text(&b), NULL), "error: yaml: document contains excessive aliasing");
+    ck_assert_str_eq(read_to_json(yaml_read, a, buffer_text(&b), NULL), "error: yaml: document contains excessive aliasing");
     arena_free(a);
 }
 END_TEST
@@ -136,7 +105,7 @@ START_TEST(errors_name_the_line)
         {"a: [1,\n", "error: yaml: line 1: did not find expected node content"},
         {"a: 'x", "error: yaml: found unexpected end of stream"},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -148,7 +117,7 @@ START_TEST(only_the_first_document_counts)
         {"---\na: 1\n---\nb: 2\n", "{\"a\":1}"},
         {"--- |\n  text\n  more\n...\n", "\"text\\nmore\\n\""},
     };
-    check_rows(rows, N_ELEMENTS(rows));
+    check_read_rows(yaml_read, rows, N_ELEMENTS(rows));
 }
 END_TEST
 
@@ -158,7 +127,7 @@ START_TEST(repeated_keys_are_reported)
     struct text_list found = {0};
     struct buffer b = BUFFER_IN(a);
 
-    ck_assert_str_eq(to_json(a, TEXT("a: 1\nb:\n  c: 1\n  c: 2\n1: x\na: 3\n1: w\nz: {q: 1, q: 2}\n"), &found),
+    ck_assert_str_eq(read_to_json(yaml_read, a, TEXT("a: 1\nb:\n  c: 1\n  c: 2\n1: x\na: 3\n1: w\nz: {q: 1, q: 2}\n"), &found),
                      "{\"1\":\"w\",\"a\":3,\"b\":{\"c\":2},\"z\":{\"q\":2}}");
     for (size_t i = 0; i < found.n; i++)
         buffer_addf(&b, "%.*s\n", TEXT_ARG(found.p[i]));

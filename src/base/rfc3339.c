@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Times by the proleptic Gregorian calendar, counted from March so that the leap day ends a year; base64 as Go reads it,
- * line ends and all (base/base64 writes it). */
-#include "schema/scalars.h"
+/* Times as RFC 3339 has them, by the proleptic Gregorian calendar. Years are counted from March, so that the leap day is
+ * the last of its year, and in eras of 400 years, which all have the same length. libc's calendar goes through time zones
+ * and locks. */
+#include "base/clock.h"
 
-#include <stdbool.h>
-
-/* --- times ------------------------------------------------------------------------------------------- */
+#define NS_PER_S 1000000000LL
 
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
@@ -64,7 +63,7 @@ static bool read_offset(struct text t, int64_t *ret_seconds)
     return true;
 }
 
-bool scalar_read_time(struct text t, int64_t *ret_seconds, int32_t *ret_nanos)
+bool clock_read_seconds(struct text t, int64_t *ret_seconds, int32_t *ret_nanos)
 {
     int year, month, day, hour, minute, second;
     int64_t offset;
@@ -98,7 +97,7 @@ static char *put(char *p, int v, int n)
     return p + n;
 }
 
-struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros)
+struct text clock_write_seconds(int64_t seconds, int32_t micros, char *dst)
 {
     int year, month, day;
     int64_t days = seconds / 86400, rest = seconds % 86400;
@@ -107,8 +106,7 @@ struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros)
         days--;
     }
     date_of(days, &year, &month, &day);
-    char *start = arena_alloc(a, 28), *p = start;
-    p = put(p, year, 4);
+    char *p = put(dst, year, 4);
     *p++ = '-';
     p = put(p, month, 2);
     *p++ = '-';
@@ -124,66 +122,42 @@ struct text scalar_write_time(struct arena *a, int64_t seconds, int32_t micros)
         p = put(p, micros, 6);
     }
     *p++ = 'Z';
-    return (struct text){start, (size_t)(p - start)};
+    *p = '\0';
+    return (struct text){dst, (size_t)(p - dst)};
 }
 
-/* --- base64 ------------------------------------------------------------------------------------------ */
+/* --- in nanoseconds: the clock's own times --- */
 
-static int sextet(char c)
+static struct text write_ns(int64_t wall_ns, bool has_micros, char *dst)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+    int64_t seconds = wall_ns / NS_PER_S, ns = wall_ns % NS_PER_S;
 
-static size_t skip_line_ends(struct text t, size_t i)
-{
-    while (i < t.n && (t.p[i] == '\r' || t.p[i] == '\n'))
-        i++;
-    return i;
-}
-
-ptrdiff_t scalar_read_base64(struct text t, char *dst, size_t *ret_at)
-{
-    char *out = dst;
-    uint32_t bits = 0;
-    unsigned n = 0; /* characters of the current four */
-    size_t i = skip_line_ends(t, 0);
-    for (; i < t.n; i = skip_line_ends(t, i + 1)) {
-        int v = sextet(t.p[i]);
-        if (v < 0)
-            break;
-        bits = bits << 6 | (uint32_t)v;
-        if (++n == 4) {
-            *out++ = (char)(bits >> 16);
-            *out++ = (char)(bits >> 8);
-            *out++ = (char)bits;
-            n = 0;
-        }
+    if (ns < 0) {
+        ns += NS_PER_S;
+        seconds--;
     }
-    *ret_at = i;
-    if (i == t.n && n == 0)
-        return out - dst;
-    if (i == t.n) /* Go names the start of the four that are not complete */
-        *ret_at = i - n;
-    /* Two or three characters, filled up to four by '='. */
-    if (i == t.n || t.p[i] != '=' || n < 2)
-        return -1;
-    if (n == 2) {
-        i = skip_line_ends(t, i + 1);
-        if (i == t.n || t.p[i] != '=') {
-            *ret_at = i == t.n ? i : i - 1; /* the '=' that stands alone */
-            return -1;
-        }
-        *out++ = (char)(bits >> 4);
-    } else {
-        *out++ = (char)(bits >> 10);
-        *out++ = (char)(bits >> 2);
-    }
-    *ret_at = i = skip_line_ends(t, i + 1);
-    return i == t.n ? out - dst : -1;
+    return clock_write_seconds(seconds, has_micros ? (int32_t)(ns / 1000) : -1, dst);
+}
+
+struct text clock_rfc3339(int64_t wall_ns, char *dst)
+{
+    return write_ns(wall_ns, false, dst);
+}
+
+struct text clock_rfc3339_micro(int64_t wall_ns, char *dst)
+{
+    return write_ns(wall_ns, true, dst);
+}
+
+bool clock_parse_rfc3339(struct text t, int64_t *ret_wall_ns)
+{
+    int64_t seconds, wall;
+    int32_t nanos;
+
+    if (!clock_read_seconds(t, &seconds, &nanos))
+        return false;
+    if (__builtin_mul_overflow(seconds, NS_PER_S, &wall) || __builtin_add_overflow(wall, nanos, &wall))
+        wall = seconds < 0 ? INT64_MIN : INT64_MAX;
+    *ret_wall_ns = wall;
+    return true;
 }
