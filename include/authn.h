@@ -1,35 +1,123 @@
 /* authn.h - floor 7: who asks. A union of methods behind one interface; the first that knows the credential decides.
  * Threads: the methods are made before the first request and then asked by any thread. Errors: a method that is sure that a
  * credential is bad says AUTHN_REFUSED; the client is told no more than "Unauthorized".
- * Source: kubernetes/apiserver pkg/authentication/request/union and pkg/endpoints/filters/authentication.go. */
+ * Source: kubernetes/apiserver pkg/authentication/request/union and pkg/endpoints/filters/authentication.go;
+ * kubernetes pkg/kubeapiserver/authenticator/config.go for the order of the methods. */
 #pragma once
 
 #include "base.h"
 #include "http.h"
+#include "registry.h"
 
 enum authn_decision {
-    AUTHN_NO_OPINION, /* no credential of this kind: ask the next */
-    AUTHN_KNOWN,      /* the user is set */
-    AUTHN_REFUSED,    /* a credential of this kind that is no good; later methods may still know it */
+    AUTHN_NO_OPINION,  /* no credential of this kind: ask the next */
+    AUTHN_KNOWN,       /* the user is set */
+    AUTHN_REFUSED,     /* a credential of this kind that is no good; later methods may still know it */
+    AUTHN_WOULD_BLOCK, /* ask again on a thread that may block */
 };
 
 /* One method. A new one is a file with such a struct and its constructor. */
 struct authn_method {
-    const char *name; /* "x509", "tokenfile" */
-    /* Any thread, must not block. The user's strings are in r->arena. */
+    const char *name; /* "x509" */
+    /* Any thread; blocks only where request_may_block. The user's strings are in r->arena. */
     enum authn_decision (*authenticate)(struct authn_method *m, struct request *r, struct user_info *ret);
     void (*free)(struct authn_method *m);
 };
 
 /* Client certificates (--client-ca-file): verified against the CAs with the key usage clientAuth, CN is the name, O the groups,
- * attribute 1.3.6.1.4.1.57683.2 the uid. Fails for a file that holds no certificate. */
-int authn_x509_new(const char *ca_file, struct authn_method **ret, struct status *st);
-/* Bearer tokens of a CSV file (--token-auth-file): token,user,uid[,"group1,group2"]. */
-int authn_token_file_new(const char *file, struct authn_method **ret, struct status *st);
+ * attribute 1.3.6.1.4.1.57683.2 the uid. Fails for a file that holds no certificate; the file is read again when it changes,
+ * unless timers is NULL. */
+int authn_x509_new(const char *ca_file, struct timers *timers, struct authn_method **ret, struct status *st);
+
+/* A front proxy's word, by headers (--requestheader-*). */
+struct request_header_names {
+    struct text_list allowed; /* common names of proxies; empty: any */
+    struct text_list user, uid, groups, extra_prefixes;
+};
+/* names is copied. */
+int authn_request_header_new(const char *ca_file, struct timers *timers, const struct request_header_names *names,
+                             struct authn_method **ret, struct status *st);
+
+/* --- bearer tokens --- */
+
+/* One token and what is known of it. */
+struct token_question {
+    struct arena *arena; /* what comes back lies in it */
+    struct text token;
+    const struct text_list *audiences; /* that the asker stands for; NULL: this API server's own */
+    bool may_block;
+    /* answer, when AUTHN_KNOWN */
+    struct user_info user;
+    struct text_list ret_audiences; /* those of the asked that the token is for */
+    const char *warning;            /* for the client, static; or NULL */
+    /* answer, when AUTHN_REFUSED: why, for TokenReview; never the token. May be NULL. */
+    const char *error;
+};
+struct token_method {
+    const char *name; /* "tokenfile" */
+    /* The tokens are for whatever the API server is: asked for other audiences, the method is not asked. */
+    bool is_audience_agnostic;
+    enum authn_decision (*authenticate)(struct token_method *m, struct token_question *q);
+    void (*free)(struct token_method *m);
+};
+
+/* CSV (--token-auth-file): token,user,uid[,"group1,group2"]. */
+int authn_token_file_new(const char *file, struct token_method **ret, struct status *st);
+/* Bootstrap tokens (--enable-bootstrap-token-auth): secrets of kube-system. */
+struct token_method *authn_bootstrap_token_new(const struct registry *registry);
+
+/* The methods in order, and a cache of those tokens that were known in the last seconds. Takes the methods. */
+struct tokens;
+struct tokens *tokens_new(struct token_method **methods, size_t n, const struct text_list *api_audiences);
+void tokens_free(struct tokens *t);
+enum authn_decision tokens_ask(struct tokens *t, struct token_question *q);
+/* Tokens in the Authorization header, and in the subprotocols of a WebSocket request. t is borrowed. */
+struct authn_method *authn_bearer_new(struct tokens *t);
+
+/* --- service accounts --- */
+
+struct service_accounts; /* keys, issuers and audiences of their tokens */
+struct service_account_options {
+    const struct registry *registry;
+    const char *const *issuers;   /* the first one issues; all are known */
+    const char *const *key_files; /* NULL: the signing key's public half */
+    const char *signing_key_file; /* NULL: nothing can be issued */
+    const struct text_list *api_audiences;
+    bool lookup;              /* legacy tokens: the secret must still be there */
+    bool extend_expiration;   /* --service-account-extend-token-expiration */
+    int64_t max_expiration_s; /* 0: no limit of one's own */
+};
+int service_accounts_new(const struct service_account_options *opt, struct service_accounts **ret, struct status *st);
+void service_accounts_free(struct service_accounts *sa);
+/* The two methods: tokens of secrets, and those bound to objects and times. sa is borrowed. */
+struct token_method *authn_legacy_service_account_new(struct service_accounts *sa);
+struct token_method *authn_service_account_new(struct service_accounts *sa);
+
+/* A token to be made. The objects are trees; at most one of secret and (pod, node) is set. */
+struct token_order {
+    const struct value *account, *pod, *secret, *node;
+    struct text node_name; /* of a pod whose node is not there */
+    struct text_list audiences;
+    int64_t expiration_s;  /* that was asked for */
+};
+bool service_accounts_can_issue(const struct service_accounts *sa);
+/* Audiences of tokens that ask for none. */
+const struct text_list *service_accounts_audiences(const struct service_accounts *sa);
+int64_t service_accounts_max_expiration_s(const struct service_accounts *sa);
+int service_accounts_issue(struct service_accounts *sa, struct arena *a, const struct token_order *order,
+                           struct text *ret_token, struct status *st);
+/* Issuer discovery, ready-made: /.well-known/openid-configuration and /openid/v1/jwks. jwks_uri is where the second one is found.
+ * False: the issuer is no https URL, and there is none. */
+bool service_accounts_discovery(const struct service_accounts *sa, struct arena *a, const char *jwks_uri,
+                                struct text *ret_configuration, struct text *ret_keys);
+
+/* --- the union --- */
 
 struct authn_options {
     struct authn_method **methods; /* in order; taken */
     size_t n_methods;
+    struct tokens *tokens; /* taken; NULL: there are none */
+    struct service_accounts *service_accounts; /* taken; NULL: there are none */
     bool allow_anonymous;
     /* Paths on which a request without credentials is let in as system:anonymous; NULL: everywhere. A const
      * NULL-terminated array. */
@@ -37,6 +125,9 @@ struct authn_options {
 };
 struct authenticator *authenticator_new(const struct authn_options *opt);
 void authenticator_free(struct authenticator *a);
+/* For reviews and token requests; NULL: there are none. */
+struct tokens *authenticator_tokens(const struct authenticator *a);
+struct service_accounts *authenticator_service_accounts(const struct authenticator *a);
 
 /* Fills r->user or answers 401. Finds its authenticator in r->wiring. */
 extern const struct filter filter_authentication;
@@ -45,3 +136,4 @@ extern const struct filter filter_authentication;
 #define GROUP_AUTHENTICATED "system:authenticated"
 #define GROUP_UNAUTHENTICATED "system:unauthenticated"
 #define GROUP_MASTERS "system:masters"
+#define EXTRA_CREDENTIAL_ID "authentication.kubernetes.io/credential-id"

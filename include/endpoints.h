@@ -30,6 +30,7 @@ struct endpoints_options {
     struct workers *workers;
     struct timers *timers;
     unsigned min_request_timeout_s; /* watches end after once to twice this long; 0: 1800 */
+    const char *jwks_uri; /* that issuer discovery names; NULL: at this server */
     /* Between decoding and storing, see struct operation; NULL: everything is admitted. */
     int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
     const struct health_check *health_checks; /* besides ping, log, etcd and those of readyz that endpoints knows itself */

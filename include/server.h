@@ -5,10 +5,6 @@
 #include "base.h"
 
 /* What flags and the configuration file say. Strings live as long as the process. Lengths of time in nanoseconds. */
-struct string_list {
-    struct text *p;
-    size_t n, cap;
-};
 struct settings {
     /* generic */
     const char *advertise_address; /* NULL: the address of this machine's default route */
@@ -27,15 +23,24 @@ struct settings {
     int64_t secure_port;
     const char *cert_dir; /* NULL: pki below data_dir */
     const char *tls_cert_file, *tls_private_key_file, *tls_min_version;
-    struct string_list tls_cipher_suites;
+    struct text_list tls_cipher_suites;
     int64_t serving_threads; /* 0: one per core */
     /* authentication, authorization */
     const char *client_ca_file, *token_auth_file;
     bool anonymous_auth;
     bool anonymous_auth_is_set;
-    struct string_list authorization_mode;
+    struct text_list api_audiences;
+    bool enable_bootstrap_token_auth;
+    const char *requestheader_client_ca_file;
+    struct text_list requestheader_allowed_names, requestheader_username_headers, requestheader_uid_headers,
+        requestheader_group_headers, requestheader_extra_headers_prefix;
+    struct text_list service_account_issuer, service_account_key_file;
+    const char *service_account_signing_key_file, *service_account_jwks_uri;
+    bool service_account_lookup, service_account_extend_token_expiration;
+    int64_t service_account_max_token_expiration;
+    struct text_list authorization_mode;
     /* API enablement, misc */
-    struct string_list runtime_config; /* key=value */
+    struct text_list runtime_config; /* key=value */
     const char *service_cluster_ip_range;
     /* logs */
     int64_t v;

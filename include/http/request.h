@@ -129,6 +129,8 @@ bool request_query_bool(const struct request *r, const char *key, bool otherwise
 /* Parses path and query into request_info. Alone so that tests and other floors can ask about a path. */
 void request_info_parse(struct arena *a, struct text method, struct text path, const struct query_param *query,
                         size_t n_query, struct request_info *ret);
+/* %XX decoded, and + too if so; a bad escape keeps its text. raw itself when there is nothing to decode. */
+struct text url_decode(struct arena *a, struct text raw, bool plus_is_space);
 /* key=value&... with + and %XX decoded; a bad escape keeps its text. */
 size_t query_parse(struct arena *a, struct text raw, struct query_param **ret);
 

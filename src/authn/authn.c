@@ -5,6 +5,8 @@
  * a client that shows a bad credential must hear of it. Known users join system:authenticated. */
 #include "authn.h"
 
+#include "authn/users.h"
+
 struct authenticator {
     struct authn_options opt;
 };
@@ -26,7 +28,19 @@ void authenticator_free(struct authenticator *a)
     for (size_t i = 0; i < a->opt.n_methods; i++)
         a->opt.methods[i]->free(a->opt.methods[i]);
     free(a->opt.methods);
+    tokens_free(a->opt.tokens);
+    service_accounts_free(a->opt.service_accounts);
     free(a);
+}
+
+struct tokens *authenticator_tokens(const struct authenticator *a)
+{
+    return a->opt.tokens;
+}
+
+struct service_accounts *authenticator_service_accounts(const struct authenticator *a)
+{
+    return a->opt.service_accounts;
 }
 
 static bool anonymous_may_enter(const struct authn_options *opt, struct text path)
@@ -41,49 +55,46 @@ static bool anonymous_may_enter(const struct authn_options *opt, struct text pat
     return false;
 }
 
-static void add_group(struct arena *a, struct user_info *u, struct text group)
+static enum authn_decision ask_methods(struct authenticator *a, struct request *r)
 {
-    struct text *groups = ARENA_ARRAY(a, struct text, u->n_groups + 1);
-    for (size_t i = 0; i < u->n_groups; i++)
-        groups[i] = u->groups[i];
-    groups[u->n_groups++] = group;
-    u->groups = groups;
-}
+    enum authn_decision ret = AUTHN_NO_OPINION;
 
-static bool ask_methods(struct authenticator *a, struct request *r, bool *ret_refused)
-{
     for (size_t i = 0; i < a->opt.n_methods; i++) {
         struct authn_method *m = a->opt.methods[i];
         struct user_info user = {0};
-        switch (m->authenticate(m, r, &user)) {
-        case AUTHN_KNOWN:
+        enum authn_decision d = m->authenticate(m, r, &user);
+        if (d == AUTHN_KNOWN) {
             if (!user_in_group(&user, GROUP_AUTHENTICATED) && !user_in_group(&user, GROUP_UNAUTHENTICATED))
-                add_group(r->arena, &user, TEXT(GROUP_AUTHENTICATED));
+                user_add_group(r->arena, &user, TEXT(GROUP_AUTHENTICATED));
             r->user = user;
-            return true;
-        case AUTHN_REFUSED:
-            *ret_refused = true;
-            break;
-        case AUTHN_NO_OPINION:
-            break;
         }
+        if (d == AUTHN_KNOWN || d == AUTHN_WOULD_BLOCK)
+            return d;
+        if (d == AUTHN_REFUSED)
+            ret = d;
     }
-    return false;
+    return ret;
+}
+
+static bool has_bearer_token(const struct request *r)
+{
+    struct text authorization = text_trim(request_header(r, "Authorization"));
+    return authorization.n > 7 && text_eq_nocase(text_first(authorization, 7), TEXT("bearer "));
 }
 
 static enum flow authentication_enter(struct request *r)
 {
     struct authenticator *a = r->wiring->authn;
-    bool refused = false;
+    enum authn_decision d = ask_methods(a, r);
 
-    if (ask_methods(a, r, &refused))
+    if (d == AUTHN_KNOWN)
         return FLOW_NEXT;
-    /* A bearer token that no method knows is a bad credential too, whether or not any method reads tokens. */
-    struct text authorization = text_trim(request_header(r, "Authorization"));
-    bool has_token = authorization.n > 7 && text_eq_nocase(text_first(authorization, 7), TEXT("bearer "));
-    if (!refused && !has_token && anonymous_may_enter(&a->opt, r->path)) {
+    if (d == AUTHN_WOULD_BLOCK)
+        return FLOW_BLOCK;
+    /* A bearer token is a bad credential too where no method reads tokens. */
+    if (d == AUTHN_NO_OPINION && (a->opt.tokens || !has_bearer_token(r)) && anonymous_may_enter(&a->opt, r->path)) {
         r->user = (struct user_info){.name = TEXT(USER_ANONYMOUS)};
-        add_group(r->arena, &r->user, TEXT(GROUP_UNAUTHENTICATED));
+        user_add_group(r->arena, &r->user, TEXT(GROUP_UNAUTHENTICATED));
         return FLOW_NEXT;
     }
     CLEANUP(status_clear) struct status st = {0};

@@ -13,7 +13,7 @@ struct token_entry {
 };
 
 struct token_file {
-    struct authn_method method;
+    struct token_method method;
     struct arena *arena; /* the entries and their strings */
     struct map by_token; /* read-only once loaded; a key is the decimal hash of the token, not the token */
 };
@@ -26,25 +26,19 @@ static struct text hash_key(struct text token, char dst[HASH_KEY_BYTES])
     return (struct text){dst, (size_t)n};
 }
 
-static enum authn_decision token_file_authenticate(struct authn_method *m, struct request *r, struct user_info *ret)
+static enum authn_decision token_file_authenticate(struct token_method *m, struct token_question *q)
 {
     struct token_file *f = CONTAINER_OF(m, struct token_file, method);
-    struct text header = text_trim(request_header(r, "Authorization"));
     char key[HASH_KEY_BYTES];
+    const struct token_entry *e = map_get(&f->by_token, hash_key(q->token, key));
 
-    if (header.n < 8 || !text_eq_nocase(text_first(header, 7), TEXT("bearer ")))
+    if (!e || e->token.n != q->token.n || CRYPTO_memcmp(e->token.p, q->token.p, q->token.n) != 0)
         return AUTHN_NO_OPINION;
-    struct text token = text_trim(text_from(header, 7));
-    if (!token.n)
-        return AUTHN_NO_OPINION;
-    const struct token_entry *e = map_get(&f->by_token, hash_key(token, key));
-    if (!e || e->token.n != token.n || CRYPTO_memcmp(e->token.p, token.p, token.n) != 0)
-        return AUTHN_REFUSED;
-    *ret = e->user;
+    q->user = e->user;
     return AUTHN_KNOWN;
 }
 
-static void token_file_free(struct authn_method *m)
+static void token_file_free(struct token_method *m)
 {
     struct token_file *f = CONTAINER_OF(m, struct token_file, method);
     map_deinit(&f->by_token);
@@ -114,14 +108,16 @@ static int load_line(struct token_file *f, struct text line, const char *file, u
     return 0;
 }
 
-int authn_token_file_new(const char *file, struct authn_method **ret, struct status *st)
+int authn_token_file_new(const char *file, struct token_method **ret, struct status *st)
 {
     struct buffer content = BUFFER_INIT;
     if (file_read(file, &content, st) < 0)
         return -1;
     struct token_file *f = xcalloc(1, sizeof(*f));
-    f->method = (struct authn_method){
-        .name = "tokenfile", .authenticate = token_file_authenticate, .free = token_file_free};
+    f->method = (struct token_method){.name = "tokenfile",
+                                      .is_audience_agnostic = true,
+                                      .authenticate = token_file_authenticate,
+                                      .free = token_file_free};
     f->arena = arena_new();
 
     struct text rest = buffer_text(&content), line;

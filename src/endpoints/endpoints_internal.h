@@ -112,6 +112,8 @@ enum flow call_scale_get(struct request *r, struct call *c);
 enum flow call_scale_update(struct request *r, struct call *c);
 enum flow call_scale_patch(struct request *r, struct call *c);
 enum flow call_binding_create(struct request *r, struct call *c);
+enum flow call_token_create(struct request *r, struct call *c);
+enum flow call_token_review_create(struct request *r, struct call *c);
 
 /* The options that every write has in its query: names a kind of options ("CreateOptions") for the error. */
 struct write_options {
@@ -149,6 +151,8 @@ bool response_is_cheap(const struct call *c, const struct object *o);
 enum flow respond_tree(struct request *r, int code, const struct schema_kind *kind, const struct value *tree);
 /* A status that is no error, and its code. */
 enum flow respond_status(struct request *r, int code, const struct status *st);
+/* A user as reviews show it: UserInfo of authentication.k8s.io. */
+struct value user_as_value(struct arena *a, const struct user_info *u);
 /* Compact JSON as JSON, indented JSON or YAML. json is taken over: it lies in the arena. */
 enum flow respond_json(struct request *r, int code, const struct accepted *accepted, bool is_pretty,
                        struct buffer *json);
@@ -211,6 +215,8 @@ enum flow serve_metrics(struct request *r, struct endpoints *e, struct text rest
 enum flow serve_openapi_v2(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_openapi_v3(struct request *r, struct endpoints *e, struct text rest);
 void openapi_free(struct openapi *o); /* accepts NULL */
+enum flow serve_openid_configuration(struct request *r, struct endpoints *e, struct text rest);
+enum flow serve_openid_keys(struct request *r, struct endpoints *e, struct text rest);
 enum flow serve_root(struct request *r, struct endpoints *e, struct text rest);
 /* The i-th check of the health pages; false behind the last. */
 bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret);

@@ -35,7 +35,24 @@ static const struct sub_row {
     {"scale", "PUT", call_scale_update},
     {"scale", "PATCH", call_scale_patch},
     {"binding", "POST", call_binding_create},
+    {"token", "POST", call_token_create},
 };
+
+/* Resources that are asked and answered at once: created, never stored. */
+static const struct review_row {
+    const char *group, *resource;
+    call_step step;
+} review_rows[] = {
+    {"authentication.k8s.io", "tokenreviews", call_token_review_create},
+};
+
+static call_step review_step(const struct resource_type *type)
+{
+    for (size_t i = 0; i < N_ELEMENTS(review_rows); i++)
+        if (text_is(type->group, review_rows[i].group) && text_is(type->name, review_rows[i].resource))
+            return review_rows[i].step;
+    return NULL;
+}
 
 static const struct verb_row *find_verb(const struct resource_type *type, enum place place,
                                         struct text method)
@@ -210,7 +227,9 @@ static enum flow serve_resource(struct request *r, struct endpoints *e)
         sub = res ? find_sub(res->type, TEXT("binding")) : NULL;
         step = call_binding_create;
     }
-    if (!step || !res || !res->cache || !endpoints_serves(type, sub))
+    if (res && !res->cache)
+        step = step == call_create ? review_step(type) : NULL;
+    if (!step || !res || !endpoints_serves(type, sub))
         return fail_no_resource(r);
     if (!router_accepts(r))
         return FLOW_DONE;

@@ -13,6 +13,8 @@ const struct route routes[] = {
     {"/", ROUTE_EXACT, serve_root},
     {"/openapi/v2", ROUTE_EXACT, serve_openapi_v2},
     {"/openapi/v3", ROUTE_BELOW, serve_openapi_v3},
+    {"/.well-known/openid-configuration", ROUTE_SLASH, serve_openid_configuration},
+    {"/openid/v1/jwks", ROUTE_SLASH, serve_openid_keys},
     {NULL, ROUTE_EXACT, NULL},
 };
 

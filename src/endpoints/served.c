@@ -7,9 +7,8 @@
 static const struct unserved {
     const char *group, *resource, *sub; /* resource NULL: all of the group; sub NULL: all of the resource */
 } unserved[] = {
-    {"authentication.k8s.io", NULL, NULL}, /* reviews need authentication's hand */
+    {"authentication.k8s.io", "selfsubjectreviews", NULL},
     {"authorization.k8s.io", NULL, NULL},  /* and authorization's */
-    {"", "serviceaccounts", "token"},      /* needs the token issuer */
     {"", "pods", "eviction"},              /* needs the count of disruption budgets */
     {"", "pods", "attach"},                /* from here on: a kubelet, a pod or a service to connect to */
     {"", "pods", "exec"},

@@ -16,8 +16,6 @@
 
 /* --- request.c --- */
 
-/* %XX decoded, and + too if so; a bad escape keeps its text. raw itself when there is nothing to decode. */
-struct text url_decode(struct arena *a, struct text raw, bool plus_is_space);
 void response_clear_body(struct response *rsp);
 
 /* --- chain.c: one request and where it stands ---

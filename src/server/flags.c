@@ -59,8 +59,40 @@ const struct flag flags[] = {
     {"anonymous-auth", 0, FLAG_BOOL, "true", AT(anonymous_auth), "authentication",
      "Let requests without credentials in as system:anonymous. With the mode AlwaysAllow they reach only health and "
      "version."},
+    {"api-audiences", 0, FLAG_LIST, "", AT(api_audiences), "authentication",
+     "What the API server calls itself in tokens: a service account's token must be for one of these. Empty: the first "
+     "--service-account-issuer."},
     {"client-ca-file", 0, FLAG_STRING, "", AT(client_ca_file), "authentication",
      "PEM file of the authorities whose client certificates name a user: CN the name, O the groups."},
+    {"enable-bootstrap-token-auth", 0, FLAG_BOOL, "false", AT(enable_bootstrap_token_auth), "authentication",
+     "Let secrets of type bootstrap.kubernetes.io/token in kube-system be used as bearer tokens."},
+    {"requestheader-allowed-names", 0, FLAG_LIST, "", AT(requestheader_allowed_names), "authentication",
+     "Common names of the client certificates whose requests may name their user in headers. Empty: any certificate of "
+     "--requestheader-client-ca-file."},
+    {"requestheader-client-ca-file", 0, FLAG_STRING, "", AT(requestheader_client_ca_file), "authentication",
+     "PEM file of the authorities of front proxies, which say in headers who asks through them."},
+    {"requestheader-extra-headers-prefix", 0, FLAG_LIST, "", AT(requestheader_extra_headers_prefix), "authentication",
+     "Beginnings of the names of headers that carry a user's extra, such as X-Remote-Extra-."},
+    {"requestheader-group-headers", 0, FLAG_LIST, "", AT(requestheader_group_headers), "authentication",
+     "Headers that carry a user's groups, such as X-Remote-Group."},
+    {"requestheader-uid-headers", 0, FLAG_LIST, "", AT(requestheader_uid_headers), "authentication",
+     "Headers that carry a user's uid, such as X-Remote-Uid."},
+    {"requestheader-username-headers", 0, FLAG_LIST, "", AT(requestheader_username_headers), "authentication",
+     "Headers that carry a user's name, such as X-Remote-User."},
+    {"service-account-extend-token-expiration", 0, FLAG_BOOL, "true", AT(service_account_extend_token_expiration),
+     "authentication", "Let tokens that kubelets ask for pods be good for a year, so that clients that never read theirs "
+     "again go on working."},
+    {"service-account-issuer", 0, FLAG_LIST, "https://kubernetes.default.svc.cluster.local", AT(service_account_issuer),
+     "authentication", "Who issues the tokens of service accounts: the first one is written into new tokens, all are known."},
+    {"service-account-jwks-uri", 0, FLAG_STRING, "", AT(service_account_jwks_uri), "authentication",
+     "Where the discovery document says that the keys are found. Empty: at this server."},
+    {"service-account-key-file", 0, FLAG_LIST, "", AT(service_account_key_file), "authentication",
+     "PEM files of the keys, RSA or ECDSA, that tokens of service accounts are checked with. Empty: the public half of "
+     "--service-account-signing-key-file."},
+    {"service-account-lookup", 0, FLAG_BOOL, "true", AT(service_account_lookup), "authentication",
+     "Refuse tokens of secrets that are gone."},
+    {"service-account-max-token-expiration", 0, FLAG_DURATION, "0s", AT(service_account_max_token_expiration),
+     "authentication", "The longest life of a new token; 0: what is asked for."},
     {"token-auth-file", 0, FLAG_STRING, "", AT(token_auth_file), "authentication",
      "CSV file of bearer tokens: token,user,uid and optionally \"group1,group2\"."},
 
@@ -73,6 +105,8 @@ const struct flag flags[] = {
 
     {"service-cluster-ip-range", 0, FLAG_STRING, "10.0.0.0/24", AT(service_cluster_ip_range), "misc",
      "CIDR of the services' cluster IPs; the kubernetes service has the first."},
+    {"service-account-signing-key-file", 0, FLAG_STRING, "", AT(service_account_signing_key_file), "misc",
+     "PEM file of the key that signs new tokens of service accounts. Empty: a key of the server's own making."},
 
     {"v", 'v', FLAG_INT, "0", AT(v), "logs", "Verbosity of the log."},
     {"vmodule", 0, FLAG_STRING, "", AT(vmodule), "logs", "Verbosity by file or folder: storage=4,watch=6."},
@@ -133,7 +167,7 @@ const char *flag_nearest(struct text name)
     return nearest;
 }
 
-static void add_to_list(struct arena *a, struct string_list *list, struct text value)
+static void add_to_list(struct arena *a, struct text_list *list, struct text value)
 {
     struct text part;
     while (text_split(&value, ',', &part)) {

@@ -10,7 +10,7 @@ struct flag {
     char shorthand;
     enum flag_type type;
     const char *default_value;
-    size_t offset; /* of the value in struct settings: const char *, int64_t, bool, int64_t ns, struct string_list */
+    size_t offset; /* of the value in struct settings: const char *, int64_t, bool, int64_t ns, struct text_list */
     const char *section, *help;
 };
 extern const struct flag flags[];

@@ -56,7 +56,7 @@ static bool parse_key(struct text key, struct rule *r)
     return is_known(r);
 }
 
-int runtime_config_parse(struct arena *a, const struct string_list *entries, struct runtime_config **ret,
+int runtime_config_parse(struct arena *a, const struct text_list *entries, struct runtime_config **ret,
                          struct status *st)
 {
     struct runtime_config *c = ARENA_NEW(a, struct runtime_config);

@@ -7,7 +7,7 @@
 struct runtime_config;
 
 /* BAD_REQUEST names the entry that means nothing. */
-int runtime_config_parse(struct arena *a, const struct string_list *entries, struct runtime_config **ret,
+int runtime_config_parse(struct arena *a, const struct text_list *entries, struct runtime_config **ret,
                          struct status *st);
 /* For struct registry_options.is_served; ctx is the struct runtime_config. */
 bool runtime_config_serves(void *ctx, const struct resource_type *type);

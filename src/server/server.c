@@ -23,6 +23,7 @@
 #include "authz.h"
 #include "endpoints.h"
 #include "server/hooks.h"
+#include "server/identity.h"
 #include "server/pki.h"
 #include "server/runtime_config.h"
 
@@ -253,6 +254,7 @@ static int start_endpoints(struct server *s, struct status *st)
         .registry = s->registry,
         .workers = s->workers,
         .timers = s->timers,
+        .jwks_uri = s->settings->service_account_jwks_uri,
         .min_request_timeout_s = (unsigned)s->settings->min_request_timeout,
         .health_checks = checks,
         .n_health_checks = n,
@@ -260,40 +262,14 @@ static int start_endpoints(struct server *s, struct status *st)
     return endpoints_start(&opt, &s->wiring.endpoints, st);
 }
 
-static bool allows_always(const struct settings *set)
+static int start_identity(struct server *s, struct status *st)
 {
-    for (size_t i = 0; i < set->authorization_mode.n; i++)
-        if (text_is(set->authorization_mode.p[i], "AlwaysAllow"))
-            return true;
-    return false;
-}
-
-static int start_authentication(struct server *s, struct status *st)
-{
-    /* Where everybody may do everything, those without a name may only ask how the server is. */
-    static const char *const public_paths[] = {"/healthz", "/livez", "/readyz", "/version", "/version/", NULL};
-    const struct settings *set = s->settings;
-    struct authn_method *methods[2];
-    const char *ca = set->client_ca_file ? set->client_ca_file : s->has_pki ? s->pki.ca_cert : NULL;
-    struct authn_options opt = {.methods = methods, .allow_anonymous = set->anonymous_auth};
-
-    if (ca && authn_x509_new(ca, &methods[opt.n_methods++], st) < 0)
-        return status_wrap(st, "--client-ca-file");
-    if (set->token_auth_file && authn_token_file_new(set->token_auth_file, &methods[opt.n_methods], st) < 0) {
-        if (opt.n_methods)
-            methods[0]->free(methods[0]);
-        return status_wrap(st, "--token-auth-file");
-    }
-    opt.n_methods += set->token_auth_file != NULL;
-    if (allows_always(set))
-        opt.anonymous_paths = public_paths;
-    s->wiring.authn = authenticator_new(&opt);
-    return 0;
+    return identity_start(s->settings, s->has_pki ? &s->pki : NULL, s->arena, s->registry, s->timers, &s->wiring.authn, st);
 }
 
 static int start_authorization(struct server *s, struct status *st)
 {
-    const struct string_list *names = &s->settings->authorization_mode;
+    const struct text_list *names = &s->settings->authorization_mode;
     struct authz_mode **modes = ARENA_ARRAY(s->arena, struct authz_mode *, names->n + 1);
     const struct authz_options opt = {.registry = s->registry};
     size_t n = 0;
@@ -372,7 +348,7 @@ static int start(struct server *s, struct status *st)
     if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         open_storage(s, st) < 0 || start_registry(s, st) < 0 || start_endpoints(s, st) < 0 ||
-        start_authentication(s, st) < 0 || start_authorization(s, st) < 0 || start_listener(s, st) < 0)
+        start_identity(s, st) < 0 || start_authorization(s, st) < 0 || start_listener(s, st) < 0)
         return -1;
     return run_hooks(s, st);
 }

@@ -91,7 +91,7 @@ static int value_as_text(struct arena *a, const struct value *v, struct text *re
 static void reset_list(struct settings *s, const struct flag *f)
 {
     if (f->type == FLAG_LIST)
-        *(struct string_list *)((char *)s + f->offset) = (struct string_list){0};
+        *(struct text_list *)((char *)s + f->offset) = (struct text_list){0};
 }
 
 static void note_set(struct settings *s, const struct flag *f)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The union of the methods and its filter; the token file. */
+/* The union of the methods and its filter. */
 #include "fixture.h"
 
 /* A method with a fixed answer that counts how often it is asked. */
@@ -140,103 +140,5 @@ START_TEST(anonymous_requests_enter_where_they_may)
 }
 END_TEST
 
-/* --- the token file --- */
-
-static const char tokens[] = "# token,user,uid,groups\n"
-                             "plain,ann,1\n"
-                             "\n"
-                             "  grouped , bob , 2 , \"dev,ops\"  \r\n"
-                             "\"quo,ted\",\"say \"\"hi\"\"\",\"3\",\" a , ,b \"\n"
-                             "onegroup,cid,4,admins\n"
-                             "twice,first,5\n"
-                             "twice,last,6\n"
-                             ",nobody,7\n"
-                             "nouid,dora,";
-
-static const struct {
-    const char *authorization;
-    enum authn_decision decision;
-    const char *name, *uid, *groups; /* groups joined by spaces */
-} token_rows[] = {
-    {"Bearer plain", AUTHN_KNOWN, "ann", "1", ""},
-    {"bearer plain", AUTHN_KNOWN, "ann", "1", ""},
-    {" Bearer  plain ", AUTHN_KNOWN, "ann", "1", ""},
-    {"Bearer grouped", AUTHN_KNOWN, "bob", "2", "dev ops "},
-    {"Bearer quo,ted", AUTHN_KNOWN, "say \"hi\"", "3", "a b "},
-    {"Bearer onegroup", AUTHN_KNOWN, "cid", "4", "admins "},
-    {"Bearer twice", AUTHN_KNOWN, "last", "6", ""},
-    {"Bearer nouid", AUTHN_KNOWN, "dora", "", ""},
-    {"Bearer Plain", AUTHN_REFUSED, NULL, NULL, NULL},
-    {"Bearer plai", AUTHN_REFUSED, NULL, NULL, NULL},
-    {"Bearer plain2", AUTHN_REFUSED, NULL, NULL, NULL},
-    {"Bearer # token", AUTHN_REFUSED, NULL, NULL, NULL},
-    {"Bearer", AUTHN_NO_OPINION, NULL, NULL, NULL},
-    {"Bearer ", AUTHN_NO_OPINION, NULL, NULL, NULL},
-    {"Basic plain", AUTHN_NO_OPINION, NULL, NULL, NULL},
-    {"", AUTHN_NO_OPINION, NULL, NULL, NULL},
-    {NULL, AUTHN_NO_OPINION, NULL, NULL, NULL},
-};
-
-START_TEST(tokens_of_a_file_name_their_users)
-{
-    struct arena *a = arena_new();
-    struct authn_method *m = NULL;
-    struct status st = {0};
-    int rc = authn_token_file_new(write_file(text_of(tokens)), &m, &st);
-    drop_file();
-    ck_assert_msg(rc == 0, "%s", st.message);
-    for (size_t i = 0; i < N_ELEMENTS(token_rows); i++) {
-        struct user_info u = {0};
-        struct request *r = request_of(a, "/api", token_rows[i].authorization);
-        ck_assert_msg(m->authenticate(m, r, &u) == token_rows[i].decision, "row %zu", i);
-        if (token_rows[i].decision != AUTHN_KNOWN) {
-            ck_assert_int_eq(u.name.n, 0);
-            continue;
-        }
-        struct buffer groups = BUFFER_IN(a);
-        for (size_t g = 0; g < u.n_groups; g++) {
-            buffer_add(&groups, u.groups[g]);
-            buffer_add_char(&groups, ' ');
-        }
-        ck_assert_str_eq(arena_str(a, u.name), token_rows[i].name);
-        ck_assert_str_eq(arena_str(a, u.uid), token_rows[i].uid);
-        ck_assert_str_eq(buffer_str(&groups), token_rows[i].groups);
-    }
-    m->free(m);
-    arena_free(a);
-}
-END_TEST
-
-START_TEST(a_short_line_is_named)
-{
-    struct authn_method *m = NULL;
-    struct status st = {0};
-    int rc = authn_token_file_new(write_file(TEXT("t,u,1\n# note\nt2,u2\n")), &m, &st);
-    drop_file();
-    ck_assert_int_eq(rc, -1);
-    ck_assert_ptr_null(m);
-    ck_assert_ptr_nonnull(strstr(st.message, "at least 3 columns"));
-    ck_assert_ptr_nonnull(strstr(st.message, "found 2 in line 3"));
-    ck_assert_int_eq(authn_token_file_new(fixture_path, &m, &st), -1);
-    ck_assert_ptr_nonnull(strstr(st.message, "no such file or directory"));
-    status_clear(&st);
-}
-END_TEST
-
-START_TEST(an_empty_file_knows_nobody)
-{
-    struct arena *a = arena_new();
-    struct authn_method *m = NULL;
-    struct status st = {0};
-    struct user_info u = {0};
-    ck_assert_int_eq(authn_token_file_new(write_file(TEXT("")), &m, &st), 0);
-    drop_file();
-    ck_assert_int_eq(m->authenticate(m, request_of(a, "/", "Bearer x"), &u), AUTHN_REFUSED);
-    m->free(m);
-    arena_free(a);
-}
-END_TEST
-
 UNIT_MAIN("authn", the_first_method_that_knows_decides, the_group_of_the_known_is_not_added_twice,
-          anonymous_requests_enter_where_they_may, tokens_of_a_file_name_their_users, a_short_line_is_named,
-          an_empty_file_knows_nobody)
+          anonymous_requests_enter_where_they_may)

@@ -80,7 +80,7 @@ static void start(void)
     BIO *out = BIO_new(BIO_s_mem());
     PEM_write_bio_X509(out, ca.cert);
     long n = BIO_get_mem_data(out, &pem);
-    int rc = authn_x509_new(write_file((struct text){pem, (size_t)n}), &method, &st);
+    int rc = authn_x509_new(write_file((struct text){pem, (size_t)n}), NULL, &method, &st);
     drop_file();
     BIO_free(out);
     ck_assert_msg(rc == 0, "%s", st.message);
@@ -193,7 +193,7 @@ START_TEST(a_file_without_certificates_is_an_error)
 {
     struct status st = {0};
     struct authn_method *m = NULL;
-    int rc = authn_x509_new(write_file(TEXT("no certificate\n")), &m, &st);
+    int rc = authn_x509_new(write_file(TEXT("no certificate\n")), NULL, &m, &st);
     drop_file();
     ck_assert_int_eq(rc, -1);
     ck_assert_ptr_null(m);
