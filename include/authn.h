@@ -132,6 +132,11 @@ struct service_accounts *authenticator_service_accounts(const struct authenticat
 /* Fills r->user or answers 401. Finds its authenticator in r->wiring. */
 extern const struct filter filter_authentication;
 
+/* Lets who may ask as somebody else (Impersonate-User and its like): r->user becomes the other, r->requestor who asked.
+ * Stands behind authentication and before authorization. Downstream nobody reads the headers. */
+extern const struct filter filter_impersonation;
+void authn_impersonation_metrics_register(void);
+
 #define USER_ANONYMOUS "system:anonymous"
 #define GROUP_AUTHENTICATED "system:authenticated"
 #define GROUP_UNAUTHENTICATED "system:unauthenticated"

@@ -84,6 +84,8 @@ enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, co
 void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
                            struct authz_rules *rules);
 
+/* From now on nobody writes roles and bindings that grant more than he holds, or may grant. Once, before the first request. */
+int authz_guard(struct authorizer *a, struct registry *reg, struct status *st);
 /* The start-up hook rbac/bootstrap-roles: makes and reconciles the roles and bindings that every cluster has. Blocks. */
 int authz_bootstrap(const struct registry *reg, struct status *st);
 

@@ -15,12 +15,22 @@ struct registry;
 
 struct strategy;
 
+struct operation;
+/* The say of a floor above in writes of a resource, where its rule needs to know who may what. Called for creates and updates after
+ * admission with the tree about to be stored (and the old one), on the thread that goes on with the operation; blocks only if
+ * op->may_block. */
+struct registry_guard {
+    int (*check)(void *ctx, struct operation *op, const struct value *obj, const struct value *old, struct status *st);
+    void *ctx;
+};
+
 /* One served resource of one version. */
 struct resource {
     const struct resource_type *type;
     const struct resource_type *storage; /* the type that is stored; NULL: nothing is stored (reviews) */
     struct cache *cache;                 /* of the storage type, shared by its versions; NULL: nothing is stored */
     const struct strategy *strategy;     /* of the storage type; never NULL */
+    struct registry_guard guard;         /* check NULL: none */
     const struct resource *next;         /* in the table's order */
 };
 
@@ -42,9 +52,10 @@ const struct resource *registry_find(const struct registry *reg, struct text gro
 const struct resource *registry_resources(const struct registry *reg); /* the first; follow next */
 struct storage *registry_storage(const struct registry *reg);
 
-/* --- strategies --- */
+/* Of all versions of the resource. One at most, set before the first request. */
+void registry_guard(struct registry *reg, struct text group, struct text name, struct registry_guard guard);
 
-struct operation;
+/* --- strategies --- */
 
 enum strategy_flag {
     STRATEGY_CREATE_ON_UPDATE = 1,    /* a PUT of what is not there creates it */
@@ -117,6 +128,7 @@ struct operation {
     struct text namespace, name; /* of the request; name is not needed for CREATE */
     bool is_dry_run;
     const struct user_info *user;   /* NULL: the server itself */
+    bool may_block;                 /* the thread that submits may wait for others; the registry takes it away on its own threads */
     struct delete_options del;
     void (*done)(struct operation *op);
     void *ctx; /* the caller's */

@@ -104,6 +104,7 @@ struct request {
     /* What the filters found out. */
     struct request_info info;
     struct user_info user;
+    struct user_info requestor; /* who has asked as user; no name: user itself */
     int64_t deadline_ms; /* clock_mono_ms; 0: none, see filter_request_deadline */
     struct text audit_id;
     bool is_long_running;

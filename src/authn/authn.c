@@ -18,6 +18,7 @@ struct authenticator *authenticator_new(const struct authn_options *opt)
     a->opt.methods = xcalloc(opt->n_methods + 1, sizeof(struct authn_method *));
     for (size_t i = 0; i < opt->n_methods; i++)
         a->opt.methods[i] = opt->methods[i];
+    authn_impersonation_metrics_register();
     return a;
 }
 

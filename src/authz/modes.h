@@ -9,6 +9,8 @@ struct rbac;
 struct authorizer {
     struct authz_mode **modes;
     size_t n;
+    struct rbac *rbac;           /* what roles grant: of the mode RBAC, or of the next; NULL before authz_guard */
+    struct authz_mode *own_rbac; /* where RBAC is no mode */
 };
 
 int rbac_mode_new(struct registry *reg, struct authz_mode **ret, struct status *st);

@@ -29,6 +29,8 @@ void authorizer_free(struct authorizer *a)
         return;
     for (size_t i = 0; i < a->n; i++)
         a->modes[i]->free(a->modes[i]);
+    if (a->own_rbac)
+        a->own_rbac->free(a->own_rbac);
     free(a->modes);
     free(a);
 }

@@ -114,6 +114,7 @@ enum flow call_scale_patch(struct request *r, struct call *c);
 enum flow call_binding_create(struct request *r, struct call *c);
 enum flow call_token_create(struct request *r, struct call *c);
 enum flow call_token_review_create(struct request *r, struct call *c);
+enum flow call_review(struct request *r, struct call *c);
 
 /* The options that every write has in its query: names a kind of options ("CreateOptions") for the error. */
 struct write_options {

@@ -43,7 +43,12 @@ static const struct review_row {
     const char *group, *resource;
     call_step step;
 } review_rows[] = {
+    {"authentication.k8s.io", "selfsubjectreviews", call_review},
     {"authentication.k8s.io", "tokenreviews", call_token_review_create},
+    {"authorization.k8s.io", "localsubjectaccessreviews", call_review},
+    {"authorization.k8s.io", "selfsubjectaccessreviews", call_review},
+    {"authorization.k8s.io", "selfsubjectrulesreviews", call_review},
+    {"authorization.k8s.io", "subjectaccessreviews", call_review},
 };
 
 static call_step review_step(const struct resource_type *type)

@@ -7,10 +7,8 @@
 static const struct unserved {
     const char *group, *resource, *sub; /* resource NULL: all of the group; sub NULL: all of the resource */
 } unserved[] = {
-    {"authentication.k8s.io", "selfsubjectreviews", NULL},
-    {"authorization.k8s.io", NULL, NULL},  /* and authorization's */
-    {"", "pods", "eviction"},              /* needs the count of disruption budgets */
-    {"", "pods", "attach"},                /* from here on: a kubelet, a pod or a service to connect to */
+    {"", "pods", "eviction"}, /* needs the count of disruption budgets */
+    {"", "pods", "attach"},   /* from here on: a kubelet, a pod or a service to connect to */
     {"", "pods", "exec"},
     {"", "pods", "log"},
     {"", "pods", "portforward"},

@@ -14,7 +14,8 @@ static bool check_before_body(struct request *r, struct call *c, const char *opt
 {
     struct status st = {0};
 
-    if (r->body.n > LARGE_BODY && !request_may_block(r)) {
+    /* A guard may have to ask others. */
+    if ((r->body.n > LARGE_BODY || c->resource->guard.check) && !request_may_block(r)) {
         *ret_flow = FLOW_BLOCK;
         return false;
     }
@@ -71,6 +72,7 @@ struct write_call *write_begin(struct request *r, struct call *c, enum operation
         .namespace = c->namespace,
         .name = c->name,
         .user = &r->user,
+        .may_block = request_may_block(r),
         .del = {.grace_seconds = -1, .orphan_dependents = -1},
         .done = write_done,
         .ctx = w,

@@ -103,7 +103,7 @@ void create_object(struct operation *op, struct value *obj)
 
     if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0 ||
         namespace_check_create(op, obj, &op->st) < 0 ||
-        (op->admit && op->admit(op, obj, NULL, &op->st) < 0)) {
+        (op->admit && op->admit(op, obj, NULL, &op->st) < 0) || operation_guard(op, obj, NULL) < 0) {
         operation_fail(op);
         return;
     }

@@ -64,6 +64,13 @@ void operation_arrange(struct operation *op, struct value *obj)
     schema_arrange(op->arena, type->kind->schema, obj);
 }
 
+int operation_guard(struct operation *op, const struct value *obj, const struct value *old)
+{
+    const struct registry_guard *guard = &op->resource->guard;
+
+    return guard->check ? guard->check(guard->ctx, op, obj, old, &op->st) : 0;
+}
+
 int operation_encode(struct operation *op, struct value *obj)
 {
     const struct resource_type *type = op->resource->storage;
@@ -95,6 +102,7 @@ static void written(struct storage_write *w)
 {
     struct operation *op = CONTAINER_OF(w, struct operation, write);
 
+    op->may_block = false; /* this is the committer's thread */
     if (w->result == WRITE_FAILED) {
         status_move(&op->st, &w->st);
         operation_fail(op);

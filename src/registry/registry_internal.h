@@ -59,6 +59,8 @@ void delete_run(struct operation *op);
 void delete_set_collector_finalizers(const struct operation *op, struct value *obj);
 /* Makes obj canonical, which hooks need not: before it is validated and encoded. */
 void operation_arrange(struct operation *op, struct value *obj);
+/* What the resource's guard says; 0 without one. */
+int operation_guard(struct operation *op, const struct value *obj, const struct value *old);
 /* Encodes obj into op->written; -1: op->st is set. */
 int operation_encode(struct operation *op, struct value *obj);
 bool operation_is_no_op(const struct operation *op); /* written says what current says */

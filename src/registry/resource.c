@@ -138,3 +138,10 @@ int registry_get(const struct resource *res, struct text namespace, struct text 
     *ret = o;
     return 0;
 }
+
+void registry_guard(struct registry *reg, struct text group, struct text name, struct registry_guard guard)
+{
+    for (size_t i = 0; i < reg->n; i++)
+        if (text_eq(reg->resources[i].type->group, group) && text_eq(reg->resources[i].type->name, name))
+            reg->resources[i].guard = guard;
+}

@@ -144,7 +144,8 @@ static int make_new(struct operation *op, const struct value *old, struct value 
 
     if (op->transform(op, op->current, old, obj, &op->st) < 0 ||
         registry_check_identity(op->arena, op->resource, op->namespace, op->name, obj, &op->st) < 0 ||
-        (op->admit && op->admit(op, obj, old, &op->st) < 0) || check_revision(op, obj) < 0)
+        (op->admit && op->admit(op, obj, old, &op->st) < 0) || operation_guard(op, obj, old) < 0 ||
+        check_revision(op, obj) < 0)
         return -1;
     keep_member(op->arena, metadata_of(obj), metadata_of(old), TEXT("generation"));
     strategy_prepare_update(op, obj, old);

@@ -96,7 +96,7 @@ static const struct filter filter_shutdown = {.name = "shutdown", .enter = enter
  * docs/architecture.md. */
 static const struct filter *const chain[] = {
     &filter_response_headers, &filter_request_info,  &filter_shutdown,  &filter_request_deadline,
-    &filter_authentication,   &filter_authorization, &filter_endpoints, NULL,
+    &filter_authentication,   &filter_impersonation, &filter_authorization, &filter_endpoints, NULL,
 };
 
 /* --- addresses ----------------------------------------------------------------------------------------------------------- */
@@ -282,7 +282,7 @@ static int start_authorization(struct server *s, struct status *st)
         return -1;
     }
     s->wiring.authz = authorizer_new(modes, n);
-    return 0;
+    return authz_guard(s->wiring.authz, s->registry, st);
 }
 
 static int start_listener(struct server *s, struct status *st)
