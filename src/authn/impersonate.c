@@ -10,6 +10,7 @@
  * more than a look-up. */
 #include "authn.h"
 
+#include "authn/users.h"
 #include "authz.h"
 
 #define PREFIX_EXTRA TEXT("Impersonate-Extra-")
@@ -27,53 +28,6 @@ static struct text *grow_texts(struct arena *a, struct text *p, size_t n, struct
     return p;
 }
 
-/* Undoes %XX; a malformed escape leaves the text as it is. */
-static struct text unescape(struct arena *a, struct text in)
-{
-    static const char digits[] = "0123456789abcdef";
-    char *p = arena_alloc(a, in.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; i < in.n; i++) {
-        if (in.p[i] != '%') {
-            p[n++] = in.p[i];
-            continue;
-        }
-        const char *high = i + 2 < in.n && in.p[i + 1] ? strchr(digits, in.p[i + 1]) : NULL;
-        const char *low = high && in.p[i + 2] ? strchr(digits, in.p[i + 2]) : NULL;
-        if (!low)
-            return in;
-        p[n++] = (char)((high - digits) * 16 + (low - digits));
-        i += 2;
-    }
-    return (struct text){p, n};
-}
-
-static struct text lower_case(struct arena *a, struct text t)
-{
-    char *p = arena_str(a, t);
-
-    for (size_t i = 0; i < t.n; i++)
-        if (p[i] >= 'A' && p[i] <= 'Z')
-            p[i] += 'a' - 'A';
-    return (struct text){p, t.n};
-}
-
-static void add_extra(struct arena *a, struct user_info *u, struct text name, struct text value)
-{
-    struct text key = unescape(a, lower_case(a, name));
-    size_t i = 0;
-
-    while (i < u->n_extra && !text_eq(u->extra[i].key, key))
-        i++;
-    if (i == u->n_extra) {
-        u->extra = arena_grow(a, u->extra, u->n_extra * sizeof(*u->extra), (u->n_extra + 1) * sizeof(*u->extra));
-        u->extra[u->n_extra++] = (struct user_extra){.key = key};
-    }
-    u->extra[i].values = grow_texts(a, u->extra[i].values, u->extra[i].n_values, value);
-    u->extra[i].n_values++;
-}
-
 /* False: the request does not impersonate. */
 static bool read_headers(const struct request *r, struct user_info *ret)
 {
@@ -88,7 +42,7 @@ static bool read_headers(const struct request *r, struct user_info *ret)
             ret->groups = grow_texts(r->arena, ret->groups, ret->n_groups, h->value);
             ret->n_groups++;
         } else if (h->name.n >= PREFIX_EXTRA.n && text_eq_nocase(text_first(h->name, PREFIX_EXTRA.n), PREFIX_EXTRA)) {
-            add_extra(r->arena, ret, text_from(h->name, PREFIX_EXTRA.n), h->value);
+            user_extend_extra(r->arena, ret, user_extra_key(r->arena, text_from(h->name, PREFIX_EXTRA.n)), h->value);
         }
         found = true;
     }
@@ -323,13 +277,8 @@ static enum verdict check_extra(const struct attempt *t)
 
 static void ensure_group(struct arena *a, struct user_info *u, const char *group)
 {
-    if (user_in_group(u, group))
-        return;
-    struct text *groups = ARENA_ARRAY(a, struct text, u->n_groups + 1);
-    for (size_t i = 0; i < u->n_groups; i++)
-        groups[i] = u->groups[i];
-    groups[u->n_groups++] = text_of(group);
-    u->groups = groups;
+    if (!user_in_group(u, group))
+        user_add_group(a, u, text_of(group));
 }
 
 /* What a service account on its own node is known by: not its extra, but that there is one. */
