@@ -1,5 +1,5 @@
 /* stream.h - a response that goes on: a watch. A bounded queue of references to shared bytes between those who produce
- * events (any thread) and one connection (its event loop).
+ * events (any thread) and one connection (a sender, see stream.c).
  * States: OPEN --finish--> FINISHING --queue empty--> CLOSED; OPEN --overflow, client gone, abort--> CLOSED.
  * Ownership: refcounted; the producer and the connection hold one each. */
 #pragma once
@@ -16,7 +16,7 @@ struct stream_ops {
      * go of the stream: on its event loop (never from within push, finish or abort), without the stream's lock; or where
      * a response that was never sent is replaced. The producer lets go of its own things here. */
     void (*closed)(void *ctx);
-    /* Optional: the queue has run empty (event loop; must not block). A producer that makes its bytes when asked
+    /* Optional: the queue has run empty (a sender's thread, never beside or after closed; must not block). A producer that makes its bytes when asked
      * (a watcher that walks a ring) pushes the next ones from here. */
     void (*drained)(void *ctx);
 };

@@ -5,8 +5,8 @@
  * the next event;
  * - its one timeout is renewed by every byte, so a header, or an answer, could trickle for ever;
  * - while a TLS handshake waits for the peer it polls without pause. Such a connection is suspended here
- * instead. The thread has an epoll set of its own for the first and the last, and looks at the read deadlines
- * now and then.
+ * instead. The thread has an epoll set of its own for the first and the last, which also tells streams when a full
+ * socket has room again, and looks at the read deadlines now and then.
  *
  * Events are fetched with the mutex held, after poll has said that there are some: a connection that is
  * removed under the same mutex can so never turn up in a batch. */
@@ -40,8 +40,14 @@ static void wake_locked(struct connection *c)
     MHD_resume_connection(c->mhd);
 }
 
-/* Wakes whose input has come, and gives back the streams whose peers have gone. */
-static size_t fetch_events_locked(struct connections *cs, struct stream **ret)
+/* What the thread has seen of a stream's connection. */
+struct sight {
+    struct stream *stream;
+    bool has_room; /* otherwise its peer has gone */
+};
+
+/* Wakes whose input has come, and gives back what is to be told to streams. */
+static size_t fetch_events_locked(struct connections *cs, struct sight *ret)
 {
     struct epoll_event events[BATCH];
     int n = epoll_wait(cs->epoll_fd, events, BATCH, 0);
@@ -51,9 +57,20 @@ static size_t fetch_events_locked(struct connections *cs, struct stream **ret)
         if (c->awaits_input)
             wake_locked(c);
         else if (c->stream)
-            ret[found++] = stream_ref(c->stream);
+            ret[found++] = (struct sight){stream_ref(c->stream), events[i].events == EPOLLOUT};
     }
     return found;
+}
+
+static void tell_streams(const struct sight *seen, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (seen[i].has_room)
+            stream_has_room(seen[i].stream);
+        else
+            stream_abort(seen[i].stream);
+        stream_unref(seen[i].stream);
+    }
 }
 
 static void abort_all(struct stream **streams, size_t n)
@@ -90,16 +107,16 @@ static void *watch_connections(void *arg)
         if (fds[1].revents)
             return NULL;
 
-        struct stream *gone[BATCH];
+        struct sight seen[BATCH];
         pthread_mutex_lock(&cs->mu);
-        size_t n = fetch_events_locked(cs, gone);
+        size_t n = fetch_events_locked(cs, seen);
         int64_t now_ms = clock_mono_ms();
         if (now_ms >= next_check_ms) {
             cut_late_locked(cs, now_ms);
             next_check_ms = now_ms + cs->check_every_ms;
         }
         pthread_mutex_unlock(&cs->mu);
-        abort_all(gone, n);
+        tell_streams(seen, n);
     }
 }
 
@@ -174,6 +191,12 @@ void connection_set_stream(struct connection *c, struct stream *s)
     stream_unref(before);
     if (is_unwanted)
         stream_abort(s);
+}
+
+void connection_await_room(struct connection *c)
+{
+    struct epoll_event room = {.events = EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    epoll_ctl(c->home->epoll_fd, EPOLL_CTL_MOD, c->fd, &room);
 }
 
 void connection_await_input(struct connection *c)

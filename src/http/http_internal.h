@@ -40,6 +40,7 @@ struct exchange {
     bool on_worker;
     bool is_corked; /* the TLS session collects header and body for one record */
     bool counts_as_long_running;
+    bool is_http_1_0; /* no chunks */
     bool has_timer; /* deadline was armed */
     _Atomic(enum outcome) outcome;
     struct timer deadline;
@@ -63,6 +64,7 @@ struct listener {
     struct listener_options opt; /* defaults filled in; constant */
     struct MHD_Daemon *daemon;
     struct connections *connections;
+    struct workers *senders; /* of streams */
     int listen_fd;
     uint16_t port;
     bool is_quiesced_once;   /* by quiesce and stop, which one thread calls */
@@ -97,11 +99,12 @@ void deadline_disarm(struct exchange *ex);
 
 /* --- stream.c --- */
 
-/* The connection's side; event loop only. */
-void stream_attach(struct stream *s, struct MHD_Connection *mhd, int fd);
-ptrdiff_t stream_read(struct stream *s, char *dst,
-                      size_t max);    /* as MHD's content reader; 0: was suspended */
-void stream_detach(struct stream *s); /* once; runs closed */
+/* Event loop only, but for stream_has_room. */
+struct connection;
+void stream_attach(struct stream *s, struct connection *c, struct workers *senders, bool is_chunked);
+ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
+void stream_has_room(struct stream *s);                         /* the socket has, after connection_await_room() */
+void stream_detach(struct stream *s);                           /* once; runs closed */
 
 /* --- connection.c: every open connection, and one thread that watches them --- */
 struct connections;
@@ -136,6 +139,8 @@ void connections_add(struct connections *cs, struct connection *c);
 void connections_remove(struct connection *c);
 void connection_set_stream(struct connection *c,
                            struct stream *s); /* takes a reference of its own; NULL: it ended */
+/* Has stream_has_room() called once the socket takes more; while a stream is set. Takes no lock. */
+void connection_await_room(struct connection *c);
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */
@@ -144,6 +149,9 @@ void connections_abort(struct connections *cs, bool cut_all);
 /* --- transport.c --- */
 
 void transport_start(struct connection *c); /* makes c->tls_session read and write through c */
+/* Sends past libmicrohttpd, whose connection must be suspended. How much was taken, less than all if the socket is full:
+ * then the rest, and nothing else, must be given next. -1: the connection is lost. */
+ptrdiff_t connection_send(struct connection *c, struct text bytes);
 
 /* --- tls.c --- */
 

@@ -263,6 +263,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     switch (atomic_load_explicit(&ex->phase, memory_order_acquire)) {
     case PHASE_READING:
         if (!ex->r.method.p) {
+            ex->is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
             take_header(ex, method);
             return MHD_YES;
         }
@@ -496,6 +497,7 @@ static void listener_free(struct listener *l)
 {
     if (!l)
         return;
+    workers_stop(l->senders);
     connections_stop(l->connections);
     if (l->listen_fd >= 0)
         close(l->listen_fd);
@@ -520,6 +522,7 @@ int listener_start(const struct listener_options *opt, struct listener **ret, st
     l->connections = connections_start(check_every_ms > 2000 ? 2000 : check_every_ms);
     if (!l->connections)
         return status_set(st, STATUS_INTERNAL_ERROR, "cannot watch connections: %s", strerror(errno));
+    l->senders = workers_start(l->opt.n_threads, "stream");
     if (start_daemon(l, st) < 0)
         return -1;
     *ret = MOVE(l);

@@ -213,7 +213,7 @@ static struct MHD_Response *make_response(struct exchange *ex)
                                                                        : (uint64_t)rsp->source.bytes,
                                                  BLOCK_BYTES, pull_source, ex, NULL);
     case BODY_STREAM:
-        stream_attach(rsp->stream, ex->mhd, ex->connection->fd);
+        stream_attach(rsp->stream, ex->connection, ex->listener->senders, !ex->is_http_1_0);
         connection_set_stream(ex->connection, rsp->stream);
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_1_0_BLOCK_BYTES, pull_stream,
                                                  rsp->stream, NULL);

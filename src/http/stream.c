@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Producers append to a ring under the stream's mutex; the connection's reader takes entries off it one at a
- * time and copies without the lock, as many as fit into libmicrohttpd's buffer, so a burst becomes few
- * chunks. When the ring is empty the reader suspends the connection with the mutex held, and whoever appends
- * next finds is_suspended and resumes it: exactly one resume per suspend, and no wake-up lost between the
- * look at the ring and the suspend.
+/* libmicrohttpd sends a stream's header and its end; what lies between does not go through it. When it asks for the
+ * first bytes of the body, its connection is suspended and lent to the senders, a few threads that write chunks
+ * themselves, each a TLS record of as many queued entries as fit; when there is no more to come, the connection goes back:
  *
- * A client that does not read leaves the connection blocked in a write, where libmicrohttpd does not ask for
- * more; so cutting off also shuts the socket down, which wakes it.
+ *   HELD --libmicrohttpd asks for bytes--> ASLEEP --something to send or to end--> AWAKE --all sent--> ASLEEP
+ *                                                             AWAKE --socket full--> BLOCKED --room--> AWAKE
+ *   AWAKE --finished and all sent, or closed--> HELD: libmicrohttpd ends the response or cuts the connection
  *
- * Watchers are many and mostly idle, and libmicrohttpd's buffer is a whole header's size for each: before a
- * stream falls asleep, the pages of that buffer that a burst has used go back to the kernel. */
+ * So an event to many watchers costs one sendmsg for each, and one wake-up in all: suspending and resuming for each
+ * event would cost an eventfd write, and libmicrohttpd walks all its suspended connections at every resume. And the
+ * bytes that wait for the socket lie in no buffer of a watcher's own: watchers are many and mostly idle.
+ *
+ * While AWAKE the stream is a unit of work, on the senders' queue or being run by one of them, who alone uses the
+ * connection and its TLS session. A client that does not read leaves it BLOCKED; cutting off shuts the socket down and
+ * wakes it. */
 #include "http/stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base.h"
 #include "http/http_internal.h"
+
+#define RECORD_BYTES 16384 /* what a TLS record holds at most */
+#define TURN_RECORDS 16    /* then other streams have their turn */
+#define FRAME_BYTES 8      /* of a chunk: its length in up to four digits and two line ends */
 
 struct entry {
     struct text bytes;
@@ -27,24 +38,32 @@ struct entry {
 };
 
 enum state { STREAM_OPEN, STREAM_FINISHING, STREAM_CLOSED };
+enum lent { HELD, ASLEEP, AWAKE, BLOCKED };
 
 struct stream {
     atomic_uint refs;
     const struct stream_ops *ops; /* set once */
     void *ctx;
     size_t max_queued_bytes;
-    struct entry current; /* the reader's: what is left of the entry taken off last */
-    bool is_detached;     /* the connection's side */
-    size_t touched_bytes; /* the reader's: of the buffer, since it was given back last */
+
+    /* set when attached, then constant */
+    struct connection *connection;
+    struct workers *senders;
+    bool is_chunked;
+
+    struct work work; /* on the senders' queue */
+
+    /* the sender's */
+    struct entry current; /* what is left of the entry taken off last */
+    struct text unsent;   /* malloc'd: what the socket did not take */
+    bool is_detached;     /* the event loop's */
 
     pthread_mutex_t mu; /* a leaf: nothing is called with it held but libmicrohttpd's suspend */
     enum state state;
+    enum lent lent;
     struct entry *ring; /* cap is a power of two */
     size_t cap, head, n;
     size_t queued_bytes;
-    struct MHD_Connection *mhd; /* while attached */
-    int fd;
-    bool is_suspended;
 };
 
 struct stream *stream_new(const struct stream_ops *ops, void *ctx, size_t max_queued_bytes)
@@ -54,8 +73,6 @@ struct stream *stream_new(const struct stream_ops *ops, void *ctx, size_t max_qu
     s->ops = ops;
     s->ctx = ctx;
     s->max_queued_bytes = max_queued_bytes;
-    s->fd = -1;
-    s->touched_bytes = SIZE_MAX; /* libmicrohttpd has cleared it all */
     pthread_mutex_init(&s->mu, NULL);
     return s;
 }
@@ -81,27 +98,34 @@ void stream_unref(struct stream *s)
     for (size_t i = 0; i < s->n; i++)
         entry_release(&s->ring[(s->head + i) & (s->cap - 1)]);
     free(s->ring);
+    free((void *)s->unsent.p);
     pthread_mutex_destroy(&s->mu);
     free(s);
 }
 
 /* --- the producer's side --- */
 
-/* Takes what is needed to wake the connection; the caller wakes it after unlocking. A suspended connection
- * stays until it is resumed, so the pointer holds. */
-static struct MHD_Connection *take_sleeper_locked(struct stream *s)
+/* Gives the connection to a sender if it has none, and there is something for it to do. True: the caller calls wake()
+ * after unlocking. */
+static bool must_wake_locked(struct stream *s, bool even_if_blocked)
 {
-    struct MHD_Connection *sleeper = s->is_suspended ? s->mhd : NULL;
-    s->is_suspended = false;
-    return sleeper;
+    if (s->lent != ASLEEP && !(s->lent == BLOCKED && even_if_blocked))
+        return false;
+    s->lent = AWAKE;
+    return true;
 }
 
-static struct MHD_Connection *cut_locked(struct stream *s)
+static void wake(struct stream *s)
+{
+    workers_add(s->senders, &s->work);
+}
+
+static bool cut_locked(struct stream *s)
 {
     s->state = STREAM_CLOSED;
-    if (s->fd >= 0)
-        shutdown(s->fd, SHUT_RDWR);
-    return take_sleeper_locked(s);
+    if (s->connection)
+        shutdown(s->connection->fd, SHUT_RDWR);
+    return must_wake_locked(s, true);
 }
 
 static void append_locked(struct stream *s, struct entry e)
@@ -123,19 +147,19 @@ static void append_locked(struct stream *s, struct entry e)
 /* Takes e's owner, on failure too. */
 static bool push(struct stream *s, struct entry e)
 {
-    struct MHD_Connection *sleeper = NULL;
+    bool is_asleep = false;
     pthread_mutex_lock(&s->mu);
     bool is_open = s->state == STREAM_OPEN;
     if (is_open && e.bytes.n > s->max_queued_bytes - s->queued_bytes) {
         is_open = false;
-        sleeper = cut_locked(s);
+        is_asleep = cut_locked(s);
     } else if (is_open) {
         append_locked(s, e);
-        sleeper = take_sleeper_locked(s);
+        is_asleep = must_wake_locked(s, false);
     }
     pthread_mutex_unlock(&s->mu);
-    if (sleeper)
-        MHD_resume_connection(sleeper);
+    if (is_asleep)
+        wake(s);
     if (!is_open)
         entry_release(&e);
     return is_open;
@@ -158,24 +182,24 @@ bool stream_push_owned(struct stream *s, struct text bytes, void *owner, void (*
 
 void stream_finish(struct stream *s)
 {
-    struct MHD_Connection *sleeper = NULL;
+    bool is_asleep = false;
     pthread_mutex_lock(&s->mu);
     if (s->state == STREAM_OPEN) {
         s->state = STREAM_FINISHING;
-        sleeper = take_sleeper_locked(s);
+        is_asleep = must_wake_locked(s, false);
     }
     pthread_mutex_unlock(&s->mu);
-    if (sleeper)
-        MHD_resume_connection(sleeper);
+    if (is_asleep)
+        wake(s);
 }
 
 void stream_abort(struct stream *s)
 {
     pthread_mutex_lock(&s->mu);
-    struct MHD_Connection *sleeper = cut_locked(s);
+    bool is_asleep = cut_locked(s);
     pthread_mutex_unlock(&s->mu);
-    if (sleeper)
-        MHD_resume_connection(sleeper);
+    if (is_asleep)
+        wake(s);
 }
 
 bool stream_is_open(const struct stream *s)
@@ -196,23 +220,12 @@ size_t stream_queued_bytes(const struct stream *s)
     return n;
 }
 
-/* --- the connection's side --- */
+/* --- a sender's turn --- */
 
-void stream_attach(struct stream *s, struct MHD_Connection *mhd, int fd)
+/* The next entry into s->current; false when there is none, or none is wanted any more. */
+static bool take_next(struct stream *s)
 {
     pthread_mutex_lock(&s->mu);
-    s->mhd = mhd;
-    s->fd = fd;
-    if (s->state == STREAM_CLOSED)
-        shutdown(fd, SHUT_RDWR);
-    pthread_mutex_unlock(&s->mu);
-}
-
-/* The next entry into s->current; false when there is none now. */
-static bool take_next(struct stream *s, enum state *ret_state)
-{
-    pthread_mutex_lock(&s->mu);
-    *ret_state = s->state;
     bool found = s->n > 0 && s->state != STREAM_CLOSED;
     if (found) {
         s->current = s->ring[s->head];
@@ -229,69 +242,187 @@ static bool take_next(struct stream *s, enum state *ret_state)
     return found;
 }
 
-/* Suspends unless something came in meanwhile. */
-static bool sleep_if_idle(struct stream *s)
+static size_t copy_entries(struct stream *s, char *dst, size_t max)
 {
-    pthread_mutex_lock(&s->mu);
-    bool is_idle = s->n == 0 && s->state == STREAM_OPEN;
-    if (is_idle) {
-        s->is_suspended = true;
-        MHD_suspend_connection(s->mhd);
+    size_t done = 0;
+    while (done < max && (s->current.bytes.n || take_next(s))) {
+        size_t n = s->current.bytes.n < max - done ? s->current.bytes.n : max - done;
+        if (n)
+            memcpy(dst + done, s->current.bytes.p, n);
+        done += n;
+        s->current.bytes = text_from(s->current.bytes, n);
+        if (s->current.bytes.n == 0)
+            entry_release(&s->current);
     }
-    pthread_mutex_unlock(&s->mu);
-    return is_idle;
+    return done;
 }
 
-/* The buffer's bytes are dead: libmicrohttpd asks only when all was sent. Whole pages of anonymous memory
- * inside it read as zeroes afterwards. What a usual event needs is kept. */
-static void give_back(struct stream *s, char *dst, size_t max)
+/* As many entries as fit, framed; empty when there are none. */
+static struct text make_record(struct stream *s, char dst[RECORD_BYTES])
 {
-    const size_t usual = 4096;
-    if (s->touched_bytes <= 2 * usual)
+    if (!s->is_chunked)
+        return (struct text){dst, copy_entries(s, dst, RECORD_BYTES)};
+    const size_t lead = FRAME_BYTES - 2;
+    size_t n = copy_entries(s, dst + lead, RECORD_BYTES - FRAME_BYTES);
+    if (n == 0)
+        return TEXT_NONE;
+    char length[FRAME_BYTES];
+    size_t length_n = (size_t)snprintf(length, sizeof(length), "%zx\r\n", n);
+    memcpy(dst + lead - length_n, length, length_n);
+    memcpy(dst + lead + n, "\r\n", 2);
+    return (struct text){dst + lead - length_n, length_n + n + 2};
+}
+
+/* rest is of s->unsent, or of a record. */
+static void keep_unsent(struct stream *s, struct text rest)
+{
+    char *before = (char *)s->unsent.p, *copy = NULL;
+    if (rest.n && rest.n == s->unsent.n)
         return;
-    uintptr_t keep = s->touched_bytes == SIZE_MAX ? 0 : usual;
-    s->touched_bytes = 0;
+    if (rest.n) {
+        copy = xmalloc(rest.n);
+        memcpy(copy, rest.p, rest.n);
+    }
+    s->unsent = (struct text){copy, rest.n};
+    free(before);
+}
+
+/* The connection is libmicrohttpd's again. s may be gone when this returns. */
+static void give_back_locked(struct stream *s)
+{
+    struct MHD_Connection *mhd = s->connection->mhd;
+    s->lent = HELD;
+    pthread_mutex_unlock(&s->mu);
+    MHD_resume_connection(mhd);
+}
+
+/* The socket is full. False: it has room already, or the stream was closed. */
+static bool sleep_until_room(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool sleeps = s->state != STREAM_CLOSED;
+    if (sleeps) {
+        s->lent = BLOCKED;
+        connection_await_room(s->connection); /* tells at once if there is some again */
+    }
+    pthread_mutex_unlock(&s->mu);
+    return sleeps;
+}
+
+/* All is sent. False: something came in meanwhile. */
+static bool sleep_or_give_back(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    if (s->n > 0 && s->state != STREAM_CLOSED) {
+        pthread_mutex_unlock(&s->mu);
+        return false;
+    }
+    if (s->state != STREAM_OPEN) {
+        give_back_locked(s);
+        return true;
+    }
+    s->lent = ASLEEP;
+    pthread_mutex_unlock(&s->mu);
+    return true;
+}
+
+static void close_and_give_back(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    s->state = STREAM_CLOSED;
+    give_back_locked(s);
+}
+
+static void send_some(struct work *work)
+{
+    struct stream *s = CONTAINER_OF(work, struct stream, work);
+    char record[RECORD_BYTES];
+    bool was_asked = false;
+    for (int n_sent = 0; n_sent < TURN_RECORDS;) {
+        struct text out = s->unsent.n ? s->unsent : make_record(s, record);
+        if (out.n == 0) {
+            if (s->ops->drained && !was_asked) {
+                was_asked = true;
+                s->ops->drained(s->ctx);
+            } else if (sleep_or_give_back(s)) {
+                return;
+            }
+            continue;
+        }
+        ptrdiff_t n = connection_send(s->connection, out);
+        if (n < 0) {
+            close_and_give_back(s);
+            return;
+        }
+        was_asked = false;
+        n_sent++;
+        keep_unsent(s, text_from(out, (size_t)n));
+        if (s->unsent.n && sleep_until_room(s))
+            return;
+    }
+    wake(s);
+}
+
+/* --- the event loop's side --- */
+
+void stream_attach(struct stream *s, struct connection *c, struct workers *senders, bool is_chunked)
+{
+    pthread_mutex_lock(&s->mu);
+    s->connection = c;
+    s->senders = senders;
+    s->is_chunked = is_chunked;
+    s->work.run = send_some;
+    if (s->state == STREAM_CLOSED)
+        shutdown(c->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&s->mu);
+}
+
+/* Whole pages of anonymous memory inside the buffer that libmicrohttpd has cleared for a body: it will not be used,
+ * and reads as zeroes when it is touched again. */
+static void give_pages_back(char *p, size_t n)
+{
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t from = ((uintptr_t)dst + keep + page - 1) & ~(page - 1),
-              to = ((uintptr_t)dst + max) & ~(page - 1);
+    uintptr_t from = ((uintptr_t)p + page - 1) & ~(page - 1), to = ((uintptr_t)p + n) & ~(page - 1);
     if (from < to)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+/* The header was sent: the connection is lent. */
+static void lend_locked(struct stream *s)
+{
+    struct connection *c = s->connection;
+    /* libmicrohttpd holds back the header's packet for a body that it will not send. */
+    setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+    c->was_corked = true;
+    MHD_suspend_connection(c->mhd);
+    s->lent = AWAKE;
+}
+
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
 {
-    bool asked = false;
-    size_t done = 0;
-    for (;;) {
-        enum state state = STREAM_OPEN;
-        while (done < max && (s->current.bytes.n || take_next(s, &state))) {
-            size_t n = s->current.bytes.n < max - done ? s->current.bytes.n : max - done;
-            if (n)
-                memcpy(dst + done, s->current.bytes.p, n);
-            done += n;
-            s->current.bytes = text_from(s->current.bytes, n);
-            if (s->current.bytes.n == 0)
-                entry_release(&s->current);
-        }
-        if (done) {
-            if (done > s->touched_bytes)
-                s->touched_bytes = done;
-            return (ptrdiff_t)done;
-        }
-        if (state == STREAM_CLOSED)
-            return MHD_CONTENT_READER_END_WITH_ERROR;
-        if (state == STREAM_FINISHING)
-            return MHD_CONTENT_READER_END_OF_STREAM;
-        if (!asked && s->ops->drained) {
-            asked = true;
-            s->ops->drained(s->ctx);
-            continue;
-        }
-        if (sleep_if_idle(s)) {
-            give_back(s, dst, max);
-            return 0;
-        }
+    ptrdiff_t result = 0;
+    pthread_mutex_lock(&s->mu);
+    if (s->state == STREAM_CLOSED)
+        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    else if (s->state == STREAM_FINISHING && s->n == 0)
+        result = MHD_CONTENT_READER_END_OF_STREAM;
+    else
+        lend_locked(s);
+    pthread_mutex_unlock(&s->mu);
+    if (result == 0) {
+        give_pages_back(dst, max);
+        wake(s);
     }
+    return result;
+}
+
+void stream_has_room(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool is_blocked = must_wake_locked(s, true);
+    pthread_mutex_unlock(&s->mu);
+    if (is_blocked)
+        wake(s);
 }
 
 void stream_detach(struct stream *s)
@@ -301,8 +432,7 @@ void stream_detach(struct stream *s)
     s->is_detached = true;
     pthread_mutex_lock(&s->mu);
     s->state = STREAM_CLOSED;
-    s->mhd = NULL;
-    s->fd = -1;
+    s->connection = NULL;
     pthread_mutex_unlock(&s->mu);
     if (s->ops->closed)
         s->ops->closed(s->ctx);

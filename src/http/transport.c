@@ -49,6 +49,22 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
     return sendmsg(c->fd, &msg, MSG_NOSIGNAL | (c->has_more ? MSG_MORE : 0));
 }
 
+ptrdiff_t connection_send(struct connection *c, struct text bytes)
+{
+    size_t done = 0;
+    while (done < bytes.n) {
+        ssize_t n = c->tls_session ? gnutls_record_send(c->tls_session, bytes.p + done, bytes.n - done)
+                                   : send(c->fd, bytes.p + done, bytes.n - done, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n > 0)
+            done += (size_t)n;
+        else if (c->tls_session ? n == GNUTLS_E_AGAIN : errno == EAGAIN)
+            break;
+        else if (c->tls_session ? n != GNUTLS_E_INTERRUPTED : errno != EINTR)
+            return -1;
+    }
+    return (ptrdiff_t)done;
+}
+
 void transport_start(struct connection *c)
 {
     gnutls_transport_set_ptr2(c->tls_session, c, c);
