@@ -19,8 +19,9 @@ struct listener_options {
     unsigned n_threads;       /* 0: one per core */
     unsigned max_connections; /* 0: from the process's descriptor limit */
     size_t body_max_bytes;    /* 0: 3 MiB */
-    size_t header_max_bytes;  /* 0: 32 KiB; libmicrohttpd's memory for a connection: the header, what is known of it and
-                               * the response's header share it. Past it: 431, 414 for the first line */
+    size_t header_max_bytes;  /* 0: 16 KiB; libmicrohttpd's memory for a connection: the header, what is known of it and
+                               * the response's header share it, and for every request it clears one and a half times as
+                               * much. Past it: 431, 414 for the first line */
     unsigned idle_timeout_s;  /* 0: 180 */
     unsigned header_timeout_s; /* 0: 32, as Go's ReadHeaderTimeout upstream */
     struct workers *workers;  /* borrowed: for FLOW_BLOCK */

@@ -128,6 +128,7 @@ struct connection {
                       */
     bool is_new;     /* its first request has not begun */
     bool has_more;   /* the body that is being sent will follow up what is written now */
+    size_t in_flight_bytes; /* at most so many of what was sent may wait for the peer */
     unsigned short input_pos, input_end;
     char peer[64];
     char input[INPUT_BYTES]; /* read ahead of GnuTLS, see transport.c */

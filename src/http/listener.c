@@ -442,7 +442,7 @@ static void fill_defaults(struct listener_options *opt)
     if (opt->body_max_bytes == 0)
         opt->body_max_bytes = 3 << 20;
     if (opt->header_max_bytes == 0)
-        opt->header_max_bytes = 32 << 10;
+        opt->header_max_bytes = 16 << 10;
     if (opt->idle_timeout_s == 0)
         opt->idle_timeout_s = 180;
     if (opt->header_timeout_s == 0)

@@ -4,7 +4,8 @@
  * Over TLS libmicrohttpd sends header and body apart: two records, two system calls, two packets. A small
  * body is sent with the GnuTLS session corked instead, and uncorked when libmicrohttpd says that the request
  * is completed: one record and one send, which takes a quarter off the cost of a small GET. The flush cannot
- * wait for the socket, so corking is done only when the socket's queue has room for all of it. */
+ * wait for the socket, so corking is done only when the socket's queue has room for all of it; the kernel is asked
+ * now and then, for its least room holds several answers. */
 #include <gnutls/gnutls.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -24,6 +25,8 @@
 #define HTTP_1_0_BLOCK_BYTES \
     512 /* of an endless one for clients without chunks; allocated for every watcher */
 #define CORK_MAX_BYTES ((size_t)14 << 10) /* with its header still one record */
+#define IN_FLIGHT_MAX_BYTES ((size_t)32 << 10) /* fits into a socket's queue whatever the peer */
+#define HEADER_BYTES 2048                      /* more than most */
 #define PACKET_BYTES 1400 /* libmicrohttpd's: what is smaller with its header it sends corked */
 #define GZIP_LEVEL 1      /* as upstream */
 
@@ -221,16 +224,33 @@ static struct MHD_Response *make_response(struct exchange *ex)
     return NULL;
 }
 
+/* False: what was sent before may still fill the queue. */
+static bool has_room(struct connection *c, size_t n)
+{
+    int queued;
+    if (c->in_flight_bytes + n > IN_FLIGHT_MAX_BYTES) {
+        if (ioctl(c->fd, SIOCOUTQ, &queued) != 0 || queued != 0)
+            return false;
+        c->in_flight_bytes = 0;
+    }
+    c->in_flight_bytes += n;
+    return true;
+}
+
 static void cork(struct exchange *ex)
 {
     const struct response *rsp = &ex->r.response;
-    int queued;
-    if (!ex->connection->tls_session || rsp->body > BODY_BYTES || rsp->bytes.n > CORK_MAX_BYTES ||
-        ioctl(ex->connection->fd, SIOCOUTQ, &queued) != 0 || queued != 0)
+    struct connection *c = ex->connection;
+    if (!c->tls_session)
         return;
+    if (rsp->body > BODY_BYTES || rsp->bytes.n > CORK_MAX_BYTES ||
+        !has_room(c, HEADER_BYTES + rsp->bytes.n)) {
+        c->in_flight_bytes = IN_FLIGHT_MAX_BYTES; /* ask the next time */
+        return;
+    }
     if (rsp->bytes.n < PACKET_BYTES)
-        ex->connection->was_corked = true;
-    gnutls_record_cork(ex->connection->tls_session);
+        c->was_corked = true;
+    gnutls_record_cork(c->tls_session);
     ex->is_corked = true;
 }
 

@@ -98,14 +98,30 @@ void registry_stop(struct registry *reg)
     free(reg);
 }
 
+/* parts with slashes between them, in dst; empty if that is too small. */
+static struct text join_path(char *dst, size_t max, const struct text *parts, size_t n_parts)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_parts; i++) {
+        if (parts[i].n + 1 > max - n)
+            return TEXT("");
+        if (i)
+            dst[n++] = '/';
+        if (parts[i].n)
+            memcpy(dst + n, parts[i].p, parts[i].n);
+        n += parts[i].n;
+    }
+    return (struct text){dst, n};
+}
+
 const struct resource *registry_find(const struct registry *reg, struct text group, struct text version,
                                      struct text name)
 {
+    const struct text parts[] = {group, version, name};
     char path[256];
-    int n =
-        snprintf(path, sizeof(path), "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
 
-    return n < (int)sizeof(path) ? map_get(&reg->by_path, (struct text){path, (size_t)n}) : NULL;
+    return map_get(&reg->by_path, join_path(path, sizeof(path), parts, N_ELEMENTS(parts)));
 }
 
 const struct resource *registry_resources(const struct registry *reg)
@@ -121,13 +137,12 @@ struct storage *registry_storage(const struct registry *reg)
 int registry_get(const struct resource *res, struct text namespace, struct text name, struct object **ret,
                  struct status *st)
 {
+    const struct text parts[] = {namespace, name};
     char path[600];
     struct text key = name;
 
-    if (res->cache && res->storage->is_namespaced) {
-        int n = snprintf(path, sizeof(path), "%.*s/%.*s", TEXT_ARG(namespace), TEXT_ARG(name));
-        key = (struct text){path, n < (int)sizeof(path) ? (size_t)n : 0};
-    }
+    if (res->cache && res->storage->is_namespaced)
+        key = join_path(path, sizeof(path), parts, N_ELEMENTS(parts));
     struct object *o = res->cache ? cache_get(res->cache, key) : NULL;
     if (!o)
         return status_not_found(st, res->type->group, res->type->name, name);
