@@ -53,12 +53,14 @@ static void unref_object(void *o)
 enum flow respond_object(struct request *r, struct call *c, int code, struct object *o)
 {
     struct buffer scratch = BUFFER_IN(r->arena);
+    struct status st = {0};
     struct text body;
 
     arena_defer(r->arena, unref_object, o);
+    if (table_options_read(r, &c->rep, &st) < 0)
+        return request_fail(r, &st);
     body = c->rep.form->single(&c->rep, o, &scratch);
     if (!body.p) {
-        struct status st = {0};
         status_internal_error(&st, "the object cannot be shown as %s", c->rep.form->name);
         return request_fail(r, &st);
     }

@@ -59,10 +59,12 @@ struct representation {
     enum { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE } include; /* tables: what a row carries */
 };
 
-/* Chooses by r's Accept header and query; -1: *st says 406 or what is wrong with an option. is_list: the
- * answer is a list. */
+/* Chooses by r's Accept header; -1: *st says 406. is_list: the answer is a list. What the query says of tables is read
+ * later, by table_options_read: whoever asks for an object that is not there is told that first. */
 int representation_choose(struct request *r, const struct resource *res, bool is_list,
                           struct representation *ret, struct status *st);
+/* ?includeObject= into rep->include, where a table is wanted; -1: 400. */
+int table_options_read(struct request *r, struct representation *rep, struct status *st);
 /* o's JSON in the version of kind: its own bytes or a form that hangs off it. NULL text on failure. */
 struct text object_json_as(struct object *o, const struct schema_kind *kind);
 /* k8s\0 and the message. */

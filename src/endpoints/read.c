@@ -72,7 +72,7 @@ enum flow call_list(struct request *r, struct call *c)
 
     c->state = s;
     if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
-        list_options_read(r, c, false, &s->options, &st) < 0)
+        list_options_read(r, c, false, &s->options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0)
         return request_fail(r, &st);
     if (s->options.says_watch) {
         status_method_not_supported(&st, c->resource->type->group, c->resource->type->name, "watch");

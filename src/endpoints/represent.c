@@ -446,8 +446,6 @@ int representation_choose(struct request *r, const struct resource *res, bool is
             st, STATUS_NOT_ACCEPTABLE,
             "you requested PartialObjectMetadataList, but the requested object is not a list (*%.*s.%.*s)",
             TEXT_ARG(stored.group.n ? stored.group : TEXT("core")), TEXT_ARG(stored.kind));
-    if (rep.accepted.as == AS_TABLE && table_options_read(r, &rep, st) < 0)
-        return -1;
     rep.is_pretty = wants_pretty(r, &rep.accepted);
     *ret = rep;
     return 0;

@@ -2,6 +2,7 @@
 /* The scale subresource: one small object, autoscaling/v1 Scale, in front of every kind that has
  * spec.replicas, status.replicas and a selector. Reading makes it of the object, writing puts its replicas
  * into the object. Source: kubernetes pkg/registry/apps/deployment/storage/storage.go, ScaleREST. */
+#include "endpoints/table.h"
 #include "endpoints/write.h"
 
 static const struct schema_kind *scale_kind(void)
@@ -107,6 +108,35 @@ static int scale_of(struct arena *a, const struct value *tree, struct value *ret
     return 0;
 }
 
+/* As kubectl get --subresource=scale prints it. */
+static const struct {
+    const char *name, *type, *format, *description, *path;
+} scale_columns[] = {
+    {"Name", "string", "name", "Unique name within the namespace", "metadata.name"},
+    {"Desired", "integer", "", "How many are wanted", "spec.replicas"},
+    {"Available", "integer", "", "How many there are", "status.replicas"},
+    {"Age", "string", "", "Time since creation", "@age:metadata.creationTimestamp"},
+};
+
+static enum flow respond_as_table(struct request *r, struct representation *rep, const struct value *scale)
+{
+    struct resource_column columns[N_ELEMENTS(scale_columns)] = {0};
+    struct buffer b = BUFFER_IN(r->arena);
+    struct status st = {0};
+
+    if (table_options_read(r, rep, &st) < 0)
+        return request_fail(r, &st);
+    for (size_t i = 0; i < N_ELEMENTS(columns); i++) {
+        columns[i].name = text_of(scale_columns[i].name);
+        columns[i].type = text_of(scale_columns[i].type);
+        columns[i].format = text_of(scale_columns[i].format);
+        columns[i].description = text_of(scale_columns[i].description);
+        columns[i].path = text_of(scale_columns[i].path);
+    }
+    table_write_tree(&b, rep, scale_kind()->schema, columns, N_ELEMENTS(columns), scale);
+    return respond_json(r, 200, &rep->accepted, wants_pretty(r, &rep->accepted), &b);
+}
+
 static void unref_object(void *o)
 {
     object_unref(o);
@@ -115,12 +145,16 @@ static void unref_object(void *o)
 /* Takes o. */
 static enum flow respond_scale(struct request *r, struct object *o)
 {
+    struct representation rep = {0};
     struct status st = {0};
     struct value tree, scale;
 
     arena_defer(r->arena, unref_object, o);
     if (object_tree(r->arena, o, &tree, &st) < 0 || scale_of(r->arena, &tree, &scale, &st) < 0)
         return request_fail(r, &st);
+    if (negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, true, &rep.accepted) &&
+        rep.accepted.as == AS_TABLE)
+        return respond_as_table(r, &rep, &scale);
     return respond_tree(r, 200, scale_kind(), &scale);
 }
 

@@ -40,14 +40,13 @@ static void add_member(struct buffer *b, const char *name, struct text value)
     buffer_add_char(b, ',');
 }
 
-void table_write_columns(struct buffer *b, const struct resource_type *type)
+static void write_columns(struct buffer *b, const struct resource_column *columns, size_t n)
 {
-    struct columns columns = columns_of(type);
     const char *comma = "";
 
     buffer_add_str(b, "\"columnDefinitions\":[");
-    for (size_t i = 0; i < columns.n; i++) {
-        const struct resource_column *c = &columns.p[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct resource_column *c = &columns[i];
         if (!c->name.n) /* a cell that no column names */
             continue;
         buffer_addf(b, "%s{", comma);
@@ -59,6 +58,13 @@ void table_write_columns(struct buffer *b, const struct resource_type *type)
         comma = ",";
     }
     buffer_add_char(b, ']');
+}
+
+void table_write_columns(struct buffer *b, const struct resource_type *type)
+{
+    struct columns columns = columns_of(type);
+
+    write_columns(b, columns.p, columns.n);
 }
 
 /* --- cells ------------------------------------------------------------------------------------------------------------------ */
@@ -159,27 +165,34 @@ static void add_age(struct buffer *b, int64_t ns)
         buffer_add_bytes(b, text, n);
 }
 
-/* The row up to its object. False: the object cannot be printed. */
-static bool add_cells(struct buffer *b, const struct resource_type *type, struct object *o, int64_t now_ns)
+/* The text with an age in each of its holes, which lie at holes, aligned or not. */
+static void add_filled(struct buffer *b, struct text json, const void *holes, size_t n, int64_t now_ns)
 {
-    struct columns columns = columns_of(type);
-    struct blob *blob = object_form_get(o, FORM_CELLS, columns.of, 0, make_cells, &columns);
     struct row_hole hole;
-    struct text json;
     size_t done = 0;
-    uint64_t n;
 
-    if (!blob)
-        return false;
-    memcpy(&n, blob->p, sizeof(n));
-    json = text_from(blob_text(blob), sizeof(n) + n * sizeof(hole));
     for (size_t i = 0; i < n; i++) {
-        memcpy(&hole, blob->p + sizeof(n) + i * sizeof(hole), sizeof(hole));
+        memcpy(&hole, (const char *)holes + i * sizeof(hole), sizeof(hole));
         buffer_add_bytes(b, json.p + done, hole.at - done);
         done = hole.at;
         add_age(b, now_ns - hole.since_ns);
     }
     buffer_add(b, text_from(json, done));
+}
+
+/* The row up to its object. False: the object cannot be printed. */
+static bool add_cells(struct buffer *b, const struct resource_type *type, struct object *o, int64_t now_ns)
+{
+    struct columns columns = columns_of(type);
+    struct blob *blob = object_form_get(o, FORM_CELLS, columns.of, 0, make_cells, &columns);
+    struct text json;
+    uint64_t n;
+
+    if (!blob)
+        return false;
+    memcpy(&n, blob->p, sizeof(n));
+    json = text_from(blob_text(blob), sizeof(n) + n * sizeof(struct row_hole));
+    add_filled(b, json, blob->p + sizeof(n), n, now_ns);
     return true;
 }
 
@@ -214,12 +227,21 @@ static struct text table_item(const struct representation *rep, struct object *o
     return add_row(rep, o, scratch) ? buffer_text(scratch) : TEXT_NONE;
 }
 
-static void add_head(const struct representation *rep, const struct list_meta *meta, struct buffer *b)
+static const char *version_of(const struct representation *rep)
 {
-    buffer_addf(b, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",",
-                text_is(rep->accepted.as_version, "v1beta1") ? "v1beta1" : "v1");
+    return text_is(rep->accepted.as_version, "v1beta1") ? "v1beta1" : "v1";
+}
+
+static void add_type(const struct representation *rep, const struct list_meta *meta, struct buffer *b)
+{
+    buffer_addf(b, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/%s\",", version_of(rep));
     list_meta_write(b, meta);
     buffer_add_char(b, ',');
+}
+
+static void add_head(const struct representation *rep, const struct list_meta *meta, struct buffer *b)
+{
+    add_type(rep, meta, b);
     if (rep->has_no_headers)
         buffer_add_str(b, "\"columnDefinitions\":null");
     else
@@ -242,6 +264,39 @@ static struct text table_single(struct representation *rep, struct object *o, st
         return TEXT_NONE;
     buffer_add_str(scratch, "]}");
     return buffer_text(scratch);
+}
+
+static void add_object_of_tree(const struct representation *rep, const struct schema *schema, const struct value *tree,
+                               struct buffer *b)
+{
+    if (rep->include == INCLUDE_OBJECT) {
+        schema_encode(b, schema, tree, NULL);
+    } else if (rep->include == INCLUDE_NONE) {
+        buffer_add_str(b, "null");
+    } else {
+        buffer_addf(b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":", version_of(rep));
+        json_write(b, value_get(tree, TEXT("metadata")));
+        buffer_add_char(b, '}');
+    }
+}
+
+void table_write_tree(struct buffer *b, const struct representation *rep, const struct schema *schema,
+                      const struct resource_column *columns, size_t n, const struct value *tree)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct row row = {.a = a, .o = tree, .json = BUFFER_IN(a)};
+    struct list_meta meta = {.remaining = -1};
+
+    text_to_u64(value_get_text(value_get(tree, TEXT("metadata")), TEXT("resourceVersion")), &meta.revision);
+    for (size_t i = 0; i < n; i++)
+        print_cell(&row, &columns[i]);
+    add_type(rep, &meta, b);
+    write_columns(b, columns, n);
+    buffer_add_str(b, ",\"rows\":[{\"cells\":[");
+    add_filled(b, buffer_text(&row.json), row.holes, row.n_holes, clock_now_ns());
+    buffer_add_str(b, "],\"object\":");
+    add_object_of_tree(rep, schema, tree, b);
+    buffer_add_str(b, "}]}");
 }
 
 /* --- order ------------------------------------------------------------------------------------------------------------------- */
@@ -300,7 +355,7 @@ int table_options_read(struct request *r, struct representation *rep, struct sta
     static const char *const names[] = {[INCLUDE_METADATA] = "Metadata", [INCLUDE_OBJECT] = "Object", [INCLUDE_NONE] = "None"};
     struct text given = request_query(r, "includeObject");
 
-    if (!given.n)
+    if (!given.n || rep->accepted.as != AS_TABLE)
         return 0;
     for (unsigned i = 0; i < N_ELEMENTS(names); i++) {
         if (text_is(given, names[i])) {

@@ -9,7 +9,8 @@
  * representation.has_no_headers): watch events after the first carry null. */
 extern const struct representation_form form_table;
 
-/* ?includeObject= into rep->include; -1: 400. */
-int table_options_read(struct request *r, struct representation *rep, struct status *st);
+/* The Table of one object that is not stored as it is. tree is canonical, of schema, and has metadata. */
+void table_write_tree(struct buffer *b, const struct representation *rep, const struct schema *schema,
+                      const struct resource_column *columns, size_t n, const struct value *tree);
 /* "columnDefinitions":[...] as JSON. */
 void table_write_columns(struct buffer *b, const struct resource_type *type);

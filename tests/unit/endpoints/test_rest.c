@@ -390,6 +390,13 @@ START_TEST(scale_and_binding)
                    "v1\",\"metadata\":{\"name\":\"web\",\"namespace\":\"demo\",\"uid\":\"");
     ck_has(r.body,
            "\"spec\":{\"replicas\":3},\"status\":{\"replicas\":0,\"selector\":\"app=web,tier=front\"}}");
+    r = call(&f, "GET", "/apis/apps/v1/namespaces/demo/deployments/web/scale",
+             "Accept: application/json;as=Table;g=meta.k8s.io;v=v1\r\n", NULL);
+    ck_code(r, 200);
+    ck_has(r.body, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":\"");
+    ck_has(r.body, "\"name\":\"Desired\",\"type\":\"integer\"");
+    ck_has(r.body, "\"rows\":[{\"cells\":[\"web\",3,0,\"");
+    ck_has(r.body, "\"object\":{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"name\":\"web\"");
     r = call(&f, "PUT", "/apis/apps/v1/namespaces/demo/deployments/web/scale", JSON,
              "{\"metadata\":{\"name\":\"web\"},\"spec\":{\"replicas\":7}}");
     ck_code(r, 200);

@@ -279,6 +279,9 @@ START_TEST(forms)
         {CONFIG_MAPS "?includeObject=Nope", AS_TABLE_V1, 400,
          {"Unable to convert to Table as requested: includeObject: Invalid value: \\\"Nope\\\": must be 'Metadata', 'Object', "
           "'None', or empty", "\"reason\": \"BadRequest\""}},
+        {CONFIG_MAPS "/tiny?includeObject=Nope", AS_TABLE_V1, 400, {"Unable to convert to Table"}},
+        {CONFIG_MAPS "/none?includeObject=Nope", AS_TABLE_V1, 404, {"\"reason\": \"NotFound\""}},
+        {CONFIG_MAPS "/tiny?includeObject=Nope", "", 200, {"\"data\""}},
         {CONFIG_MAPS "?labelSelector=no=one", AS_TABLE_V1, 200, {"\"rows\":[]}"}},
         {CONFIG_MAPS, "Accept: application/json;as=Table;g=meta.k8s.io;v=v1beta1\r\n", 200,
          {"\"apiVersion\":\"meta.k8s.io/v1beta1\",\"metadata\"", "\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1beta1\""}},

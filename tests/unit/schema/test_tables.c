@@ -66,6 +66,19 @@ START_TEST(fields_say_what_their_lines_say)
     ck_assert_int_eq(f->embedded[1], 2);
     ck_assert_int_eq(f->number, 1);
 
+    f = field("io.k8s.api.core.v1.Pod", "apiVersion"); /* descriptions come along with what is inlined */
+    ck_assert(f->description.n > 0);
+    ck_assert(schema_find(TEXT("io.k8s.api.core.v1.Pod"))->description.n > 0);
+
+    const struct schema *s = schema_find(TEXT("io.k8s.api.flowcontrol.v1.Subject"));
+    ck_assert(s->one_of && s->one_of->has_discriminator && s->one_of->n_members == 3);
+    ck_assert(text_is(s->fields[s->one_of->discriminator].name, "kind"));
+    ck_assert(text_is(s->fields[s->one_of->members[2]].name, "serviceAccount"));
+    ck_assert(text_is(s->one_of->values[2], "ServiceAccount"));
+    s = schema_find(TEXT("io.k8s.api.core.v1.PodSchedulingGroup"));
+    ck_assert(s->one_of && !s->one_of->has_discriminator && s->one_of->n_members == 1);
+    ck_assert_ptr_null(schema_find(TEXT("io.k8s.api.core.v1.Pod"))->one_of);
+
     f = field("io.k8s.api.authentication.v1.UserInfo", "extra");
     ck_assert_int_eq(f->type.elem->kind, TYPE_WRAPPED_LIST);
 }
