@@ -120,6 +120,8 @@ void field_not_supported(struct field_errors *errs, const char *field, const str
                          const char *const *supported, size_t n); /* in the order given; upstream sorts them */
 void field_too_long(struct field_errors *errs, const char *field, int64_t max_bytes);
 void field_too_many(struct field_errors *errs, const char *field, int64_t actual, int64_t max);
+/* The errors as one text, as Go's aggregates print: each once, in brackets if there are several. */
+void field_errors_write(struct buffer *b, const struct field_errors *errs);
 int status_invalid(struct status *st, struct text group, struct text kind, struct text name,
                    const struct field_errors *errs);
 

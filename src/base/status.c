@@ -316,9 +316,8 @@ void field_too_many(struct field_errors *errs, const char *field, int64_t actual
                     max == 1 ? "item" : "items");
 }
 
-/* The errors as one text: each once, in brackets if there are several. A client may cause very many of them, so those
- * seen are kept in a map. */
-static void add_aggregate(struct buffer *b, const struct field_errors *errs)
+/* A client may cause very many of them, so those seen are kept in a map. */
+void field_errors_write(struct buffer *b, const struct field_errors *errs)
 {
     struct map seen = {0};
     size_t start = b->n;
@@ -350,7 +349,7 @@ int status_invalid(struct status *st, struct text group, struct text kind, struc
     buffer_add_str(&b, " is invalid");
     if (errs->n) {
         buffer_add_str(&b, ": ");
-        add_aggregate(&b, errs);
+        field_errors_write(&b, errs);
     }
     status_set(st, STATUS_INVALID, "%s", buffer_str(&b));
     status_details(st, group, kind, name);
