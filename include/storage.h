@@ -5,6 +5,7 @@
 
 #include "storage/backend.h"  /* an engine's interface */
 #include "storage/cache.h"    /* snapshots, ring, watchers */
+#include "storage/encryption.h" /* between bytes and engine */
 #include "storage/object.h"   /* immutable bytes and their other forms */
 #include "storage/selector.h" /* label and field selectors */
 
@@ -18,6 +19,8 @@ struct storage_options {
     int64_t history_ms;      /* 0: five minutes */
     bool stores_protobuf;    /* where the type has a message; else JSON. Both are read, whatever was written. */
     size_t ring_max_events;  /* 0: default */
+    struct encryption *encryption; /* borrowed until storage_stop; NULL: none */
+    struct text key_prefix;  /* before all keys, for what encryption authenticates; borrowed; empty: "/registry/" */
 };
 /* Loads everything. A stored value that cannot be read is reported by key, kept in the store, and served as an error. */
 int storage_start(const struct storage_options *opt, struct storage **ret, struct status *st);
@@ -37,6 +40,10 @@ void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void
 void storage_refresh(struct storage *s, void (*done)(void *ctx, struct status *st), void *ctx);
 /* Has the store no other writers, so that the cache is always the newest state? */
 bool storage_is_sole_writer(const struct storage *s);
+
+/* Is o, which is current, kept in another form than a write would give it now, so that a write which changes nothing is
+ * worth making? Source: kubernetes/apiserver pkg/storage/etcd3/store.go, objState.stale. */
+bool storage_is_stale(struct storage *s, const struct object *o);
 
 /* Takes w until its done is called. A write for a store that is stopping fails with SERVICE_UNAVAILABLE. */
 void storage_submit(struct storage *s, struct storage_write *w);

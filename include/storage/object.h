@@ -27,6 +27,7 @@ struct object {
     bool is_sealed;                    /* revision and json are final */
     bool is_unreadable;                /* json is whatever the store holds under this key: answer with an error */
     uint32_t bytes;                    /* of this allocation */
+    uint32_t sealed_by;                /* how the store has it encrypted, see encryption_write_id; 0: unknown */
     int64_t expires_ms;                /* wall clock; 0: never. For engines that keep TTLs themselves. */
     _Atomic(struct object_form *) forms;
 };
@@ -38,9 +39,15 @@ struct object *object_new(const struct resource_type *type, struct text json, si
  * envelope; reads and checks them. */
 int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
                 struct status *st);
-/* What is kept for a key whose bytes object_load refuses: it holds the key's place and revision, and is_unreadable. */
+/* What is kept for a key whose bytes cannot be decrypted or object_load refuses: it holds the key's place and revision, and
+ * is_unreadable. */
 struct object *object_unreadable(const struct resource_type *type, struct text key, struct text stored,
-                                 uint64_t revision);
+                                 uint64_t revision, struct text why);
+/* Why it is; empty for any other object. */
+static inline struct text object_problem(const struct object *o)
+{
+    return o->is_unreadable ? o->uid : TEXT_NONE; /* it has no uid that anybody could read */
+}
 void object_seal(struct object *o, uint64_t revision); /* once, before it is shared */
 /* Instead, for an answer that is never stored and has no resource version. */
 void object_seal_dry(struct object *o);

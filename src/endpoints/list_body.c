@@ -151,11 +151,24 @@ enum flow respond_page(struct request *r, struct call *c, struct list_page *page
     return FLOW_DONE;
 }
 
+/* Names the first one. Source: kubernetes/apiserver pkg/storage/etcd3/store.go, GetList. */
 enum flow fail_unreadable(struct request *r, struct call *c)
 {
     struct status st = {0};
+    struct snapshot snapshot;
+    struct tree_iter it;
+    struct object *o;
 
-    status_internal_error(&st, "a stored object of %.*s cannot be read", TEXT_ARG(c->resource->type->name));
+    cache_snapshot(c->resource->cache, &snapshot);
+    tree_iter_init(&it, &object_tree_ops, snapshot.tree);
+    while ((o = tree_iter_next(&it)) && !(o->is_unreadable && (!r->info.namespace.n || text_eq(o->namespace, r->info.namespace))))
+        ;
+    if (o)
+        status_internal_error(&st, "unable to transform key \"/registry/%.*s/%.*s\": %.*s",
+                              TEXT_ARG(c->resource->storage->storage_prefix), TEXT_ARG(o->key), TEXT_ARG(object_problem(o)));
+    else
+        status_internal_error(&st, "a stored object of %.*s cannot be read", TEXT_ARG(c->resource->type->name));
+    snapshot_release(&snapshot);
     return request_fail(r, &st);
 }
 

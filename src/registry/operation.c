@@ -48,8 +48,7 @@ int operation_load(struct operation *op, struct value *ret_tree)
     if (!op->current)
         return 0;
     if (op->current->is_unreadable)
-        return status_internal_error(&op->st, "the stored object %.*s cannot be read",
-                                     TEXT_ARG(op->current->key));
+        return status_internal_error(&op->st, "%.*s", TEXT_ARG(object_problem(op->current)));
     return object_tree(op->arena, op->current, ret_tree, &op->st);
 }
 
@@ -95,7 +94,8 @@ bool operation_is_no_op(const struct operation *op)
 
     object_stored(op->written, now);
     object_stored(op->current, before);
-    return text_eq(now[0], before[0]) && text_eq(now[1], before[1]);
+    return text_eq(now[0], before[0]) && text_eq(now[1], before[1]) &&
+           !storage_is_stale(registry_storage(op->registry), op->current);
 }
 
 static void written(struct storage_write *w)

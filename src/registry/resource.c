@@ -147,8 +147,9 @@ int registry_get(const struct resource *res, struct text namespace, struct text 
     if (!o)
         return status_not_found(st, res->type->group, res->type->name, name);
     if (o->is_unreadable) {
+        status_internal_error(st, "%.*s", TEXT_ARG(object_problem(o)));
         object_unref(o);
-        return status_internal_error(st, "the stored object %.*s cannot be read", TEXT_ARG(key));
+        return -1;
     }
     *ret = o;
     return 0;

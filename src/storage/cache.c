@@ -29,6 +29,7 @@ struct cache *cache_new(const struct resource_type *type, const struct store_clo
     c->refs = 1;
     c->type = type;
     c->clock = clock;
+    pthread_mutex_init(&c->change_mu, NULL);
     pthread_mutex_init(&c->mu, NULL);
     pthread_mutex_init(&c->watch_mu, NULL);
     list_init(&c->watchers);
@@ -39,6 +40,14 @@ struct cache *cache_ref(struct cache *c)
 {
     atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
     return c;
+}
+
+/* Whoever borrows from them is the committer, who makes the next change now. */
+static void drop_left_behind(struct cache *c)
+{
+    for (size_t i = 0; i < c->left_behind.n; i++)
+        tree_unref(&object_tree_ops, c->left_behind.p[i]);
+    c->left_behind.n = 0;
 }
 
 void cache_unref(struct cache *c)
@@ -53,6 +62,7 @@ void cache_unref(struct cache *c)
     tree_unref(&object_tree_ops, c->loading); /* of a start that failed */
     map_deinit(&c->by_namespace);
     map_deinit(&c->by_key);
+    pthread_mutex_destroy(&c->change_mu);
     pthread_mutex_destroy(&c->mu);
     pthread_mutex_destroy(&c->watch_mu);
     free(c);
@@ -160,16 +170,36 @@ void cache_apply(struct cache *c, const struct change *ch, size_t n)
 {
     chunk_list surplus = {0};
 
+    pthread_mutex_lock(&c->change_mu);
+    drop_left_behind(c);
     if (n == 1)
         apply_one(c, ch, &surplus);
     else
         apply_together(c, ch, n, &surplus);
+    pthread_mutex_unlock(&c->change_mu);
     unref_chunks(&surplus);
+}
+
+void cache_reveal(struct cache *c, const struct revealed *r, size_t n)
+{
+    pthread_mutex_lock(&c->change_mu);
+    struct tree *before = c->tree, *after = tree_ref(before);
+    for (size_t i = 0; i < n; i++)
+        if (tree_get(&object_tree_ops, before, r[i].unreadable->key) == r[i].unreadable)
+            after = tree_put(&object_tree_ops, after, object_ref(r[i].object));
+    pthread_mutex_lock(&c->mu);
+    c->tree = after;
+    pthread_mutex_unlock(&c->mu);
+    vec_push(&c->left_behind, before);
+    pthread_mutex_unlock(&c->change_mu);
 }
 
 struct object *cache_current(struct cache *c, struct text key)
 {
-    return tree_get(&object_tree_ops, c->tree, key);
+    pthread_mutex_lock(&c->mu); /* against cache_reveal, which leaves the tree alive */
+    struct tree *t = c->tree;
+    pthread_mutex_unlock(&c->mu);
+    return tree_get(&object_tree_ops, t, key);
 }
 
 /* What cache_replace puts in place, and what it finds there. */
@@ -202,7 +232,10 @@ void cache_replace(struct cache *c, struct tree *tree, uint64_t revision)
     struct replacement r = {.tree = tree, .revision = revision};
 
     ring_init(&r.ring, c->ring.events_max, c->ring.history_ms, tree_ref(tree), revision);
+    pthread_mutex_lock(&c->change_mu);
+    drop_left_behind(c);
     cache_restart_watches(c, swap_state, &r);
+    pthread_mutex_unlock(&c->change_mu);
     cursor_close(&r.undelivered);
     ring_deinit(&r.ring);
     tree_unref(&object_tree_ops, r.tree);

@@ -74,6 +74,8 @@ struct cache {
     const struct store_clock *clock;
     struct metric_cell *objects, *objects_old, *received;
 
+    pthread_mutex_t change_mu;      /* before the others: whoever makes the next tree, the committer or cache_reveal */
+    VEC(struct tree *) left_behind; /* change_mu: trees that cache_reveal has replaced */
     pthread_mutex_t mu;
     struct tree *tree;              /* mu to change and to read, but the committer may read it without */
     uint64_t revision;              /* likewise: of the last event, or when the cache was loaded */
@@ -113,6 +115,12 @@ struct change {
 };
 /* Committer. Several: those of one revision, which nobody sees a part of. */
 void cache_apply(struct cache *c, const struct change *ch, size_t n);
+/* Any thread: objects that have become readable take the place of those that stood for them, where they still do. It is no
+ * change: revisions stay, nobody is told. */
+struct revealed {
+    struct object *unreadable, *object;
+};
+void cache_reveal(struct cache *c, const struct revealed *r, size_t n);
 struct object *cache_current(struct cache *c, struct text key); /* committer; borrowed until the next change; or NULL */
 /* Committer: puts the tree (taken) in place of all that is known, history included; watches end. */
 void cache_replace(struct cache *c, struct tree *tree, uint64_t revision);

@@ -371,10 +371,10 @@ int object_load(const struct resource_type *type, struct text stored, uint64_t r
 }
 
 struct object *object_unreadable(const struct resource_type *type, struct text key, struct text stored,
-                                 uint64_t revision)
+                                 uint64_t revision, struct text why)
 {
     static const struct text no_fields[UINT8_MAX + 1];
-    struct parts p = {.type = type, .head = stored, .name = key, .fields = no_fields};
+    struct parts p = {.type = type, .head = stored, .name = key, .uid = why, .fields = no_fields};
     ptrdiff_t slash = type->is_namespaced ? text_find(key, '/') : -1;
     if (slash > 0) {
         p.namespace = text_first(key, (size_t)slash);
@@ -477,13 +477,14 @@ struct object *object_with_revision(const struct object *o, uint64_t revision)
                       .labels = (struct text *)o->labels, .n_labels = o->n_labels, .fields = o->fields,
                       .creation_ns = o->creation_ns, .is_deleting = o->is_deleting};
     if (o->is_unreadable)
-        return object_unreadable(o->type, o->key, o->json, revision);
+        return object_unreadable(o->type, o->key, o->json, revision, o->uid);
     struct text pieces[2];
     object_stored(o, pieces);
     p.head = pieces[0];
     p.tail = pieces[1];
     struct object *copy = build(&p);
     copy->expires_ms = o->expires_ms;
+    copy->sealed_by = o->sealed_by;
     object_seal(copy, revision);
     return copy;
 }

@@ -48,6 +48,9 @@ struct storage {
     atomic_size_t n_submitting; /* calls into the engine that its stop must wait for */
 
     bool stores_protobuf;
+    struct encryption *encryption; /* NULL: none */
+    struct text key_prefix;        /* "/registry/" */
+    atomic_bool has_unreadable;    /* there may be objects that a change of encryption makes readable */
 
     /* committer only */
     struct cache *dirty; /* changed since the last settled() */
@@ -80,11 +83,26 @@ static struct metric_family *const families[] = {&objects_metric, &objects_metri
 
 /* --- load --------------------------------------------------------------------------------------------------------- */
 
-static int load_object(struct cache *c, struct text key, struct text stored, uint64_t revision, struct object **ret,
-                       struct status *st)
+/* The key under which the engine has it. */
+static struct text full_key(struct storage *s, struct buffer *b, struct text path)
 {
-    if (object_load(c->type, stored, revision, ret, st) < 0)
+    buffer_add(b, s->key_prefix);
+    buffer_add(b, path);
+    return buffer_text(b);
+}
+
+/* Stored bytes to an object. On the way they may be decrypted, for which a plugin may be asked. */
+static int load_object(struct storage *s, struct cache *c, struct text path, struct text key, struct text stored,
+                       uint64_t revision, struct object **ret, struct status *st)
+{
+    CLEANUP(buffer_deinit) struct buffer scratch = BUFFER_INIT;
+    CLEANUP(buffer_deinit) struct buffer full = BUFFER_INIT;
+    struct text plain;
+    uint32_t sealed_by;
+    if (encryption_open(s->encryption, c->type, full_key(s, &full, path), stored, &scratch, &plain, &sealed_by, st) < 0 ||
+        object_load(c->type, plain, revision, ret, st) < 0)
         return -1;
+    (*ret)->sealed_by = sealed_by;
     if (text_eq((*ret)->key, key))
         return 0;
     status_set(st, STATUS_INTERNAL_ERROR, "the object under this key calls itself %.*s", TEXT_ARG((*ret)->key));
@@ -105,17 +123,18 @@ static struct cache *cache_of_path(struct storage *s, struct text path, struct t
     return NULL;
 }
 
-static struct object *load_or_keep(struct cache *c, struct text path, struct text key, struct text stored,
+static struct object *load_or_keep(struct storage *s, struct cache *c, struct text path, struct text key, struct text stored,
                                    uint64_t revision, bool *ret_is_readable)
 {
     CLEANUP(status_clear) struct status why = {0};
     struct object *o;
-    *ret_is_readable = load_object(c, key, stored, revision, &o, &why) == 0;
+    *ret_is_readable = load_object(s, c, path, key, stored, revision, &o, &why) == 0;
     if (*ret_is_readable)
         return o;
     log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
               LOG_STR("error", why.message));
-    return object_unreadable(c->type, key, stored, revision);
+    atomic_store(&s->has_unreadable, true);
+    return object_unreadable(c->type, key, stored, revision, text_of(why.message));
 }
 
 static void note_expiry(struct storage *s, struct cache *c, const struct object *o)
@@ -127,7 +146,7 @@ static void note_expiry(struct storage *s, struct cache *c, const struct object 
 static struct object *load_row(struct storage *s, struct cache *c, struct text key, const struct stored_change *row)
 {
     bool is_readable;
-    struct object *o = load_or_keep(c, row->path, key, row->value, row->revision, &is_readable);
+    struct object *o = load_or_keep(s, c, row->path, key, row->value, row->revision, &is_readable);
     s->n_unreadable += !is_readable;
     o->expires_ms = row->expires_ms;
     note_expiry(s, c, o);
@@ -183,15 +202,15 @@ static void history_begins(void *ctx, uint64_t revision)
 
 static struct object *decode(void *ctx, struct text path, struct text stored, uint64_t revision)
 {
+    struct storage *s = ctx;
     struct text key;
-    struct cache *c = cache_of_path(ctx, path, &key);
+    struct cache *c = cache_of_path(s, path, &key);
     bool is_readable;
-    return c ? load_or_keep(c, path, key, stored, revision, &is_readable) : NULL;
+    return c ? load_or_keep(s, c, path, key, stored, revision, &is_readable) : NULL;
 }
 
-static int encode(void *ctx, const struct storage_write *w, struct buffer *b, struct status *st)
+static int encode_plain(struct storage *s, const struct storage_write *w, struct buffer *b, struct status *st)
 {
-    struct storage *s = ctx;
     struct text pieces[2];
     if (s->stores_protobuf && object_has_protobuf(w->type))
         return object_stored_protobuf(w->object, b, st);
@@ -200,6 +219,94 @@ static int encode(void *ctx, const struct storage_write *w, struct buffer *b, st
     buffer_add(b, pieces[0]);
     buffer_add(b, pieces[1]);
     return 0;
+}
+
+static int encode(void *ctx, const struct storage_write *w, struct buffer *b, struct status *st)
+{
+    struct storage *s = ctx;
+    CLEANUP(buffer_deinit) struct buffer plain = BUFFER_INIT;
+    CLEANUP(buffer_deinit) struct buffer key = BUFFER_INIT;
+    CLEANUP(status_clear) struct status why = {0};
+    if (!s->encryption) {
+        w->object->sealed_by = encryption_write_id(NULL, w->type);
+        return encode_plain(s, w, b, st);
+    }
+    buffer_add(&key, s->key_prefix);
+    buffer_add(&key, w->type->storage_prefix);
+    buffer_add_char(&key, '/');
+    buffer_add(&key, w->key);
+    if (encode_plain(s, w, &plain, st) < 0)
+        return -1;
+    if (encryption_seal(s->encryption, w->type, buffer_text(&key), buffer_text(&plain), b, &w->object->sealed_by,
+                        &why) == 0)
+        return 0;
+    log_error("An object cannot be encrypted, and so not be stored", LOG_TEXT("key", buffer_text(&key)),
+              LOG_STR("error", why.message));
+    return status_internal_error(st, "%s", why.message);
+}
+
+/* --- what becomes readable later ---------------------------------------------------------------------------------- */
+
+struct revealing {
+    VEC(struct revealed) found;
+    size_t n_left;
+};
+
+static void reveal(struct storage *s, struct cache *c, struct object *o, struct revealing *r)
+{
+    CLEANUP(buffer_deinit) struct buffer path = BUFFER_INIT;
+    CLEANUP(status_clear) struct status why = {0};
+    struct object *now;
+    buffer_add(&path, c->type->storage_prefix);
+    buffer_add_char(&path, '/');
+    buffer_add(&path, o->key);
+    if (load_object(s, c, buffer_text(&path), o->key, o->json, o->revision, &now, &why) < 0) {
+        r->n_left++;
+        return;
+    }
+    now->expires_ms = o->expires_ms;
+    vec_push(&r->found, ((struct revealed){o, now}));
+}
+
+static void reveal_cache(struct storage *s, struct cache *c, size_t *n_left, size_t *n_found)
+{
+    struct revealing r = {0};
+    struct snapshot snap;
+    struct tree_iter it;
+    cache_snapshot(c, &snap);
+    tree_iter_init(&it, &object_tree_ops, snap.tree);
+    for (struct object *o; (o = tree_iter_next(&it)) && !atomic_load(&s->is_stopping);)
+        if (o->is_unreadable)
+            reveal(s, c, o, &r);
+    if (r.found.n)
+        cache_reveal(c, r.found.p, r.found.n);
+    *n_left += r.n_left;
+    *n_found += r.found.n;
+    for (size_t i = 0; i < r.found.n; i++)
+        object_unref(r.found.p[i].object);
+    vec_deinit(&r.found);
+    snapshot_release(&snap);
+}
+
+/* A plugin answers, or there are other keys: what could not be read is tried again. */
+static void encryption_changed(void *ctx)
+{
+    struct storage *s = ctx;
+    size_t n_left = 0, n_found = 0;
+    if (!atomic_exchange(&s->has_unreadable, false))
+        return;
+    for (size_t i = 0; i < s->n_caches; i++)
+        reveal_cache(s, s->caches[i], &n_left, &n_found);
+    if (n_left)
+        atomic_store(&s->has_unreadable, true);
+    if (n_found)
+        log_info("Stored objects have become readable", LOG_U64("objects", n_found), LOG_U64("unreadable", n_left));
+}
+
+bool storage_is_stale(struct storage *s, const struct object *o)
+{
+    uint32_t id = encryption_write_id(s->encryption, o->type);
+    return id && o->sealed_by && id != o->sealed_by;
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
@@ -324,7 +431,7 @@ static void observed(void *ctx, struct text path, struct text stored, uint64_t r
         object_seal(own->object, revision);
         g.change.object = object_ref(own->object);
     } else {
-        g.change.object = load_or_keep(c, path, key, stored, revision, &is_readable);
+        g.change.object = load_or_keep(s, c, path, key, stored, revision, &is_readable);
     }
     object_ref(g.change.previous);
     vec_push(&s->gathered, g);
@@ -457,6 +564,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
                                     .history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS};
     s->ring_max_events = opt->ring_max_events;
     s->stores_protobuf = opt->stores_protobuf;
+    s->encryption = opt->encryption;
+    s->key_prefix = opt->key_prefix.n ? opt->key_prefix : TEXT("/registry/");
     s->timers = opt->timers;
     s->tick.fire = tick;
     if (s->timers && !s->backend->ops->expires_keys)
@@ -490,6 +599,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     expiry_start(s->expiry);
     if (s->timers)
         timer_arm(s->timers, &s->tick, TICK_MS);
+    if (s->encryption)
+        encryption_on_change(s->encryption, encryption_changed, s);
     *ret = s;
     return 0;
 }
@@ -512,6 +623,8 @@ void storage_stop(struct storage *s)
     if (!s)
         return;
     atomic_store(&s->is_stopping, true);
+    if (s->encryption)
+        encryption_on_change(s->encryption, NULL, NULL);
     if (s->timers) {
         timer_cancel(s->timers, &s->tick);
         timer_cancel(s->timers, &s->tick); /* the one that ran meanwhile may have armed it again */

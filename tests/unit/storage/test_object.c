@@ -103,7 +103,7 @@ START_TEST(bad_stored_bytes_are_refused)
         ck_assert_ptr_null(o);
         ck_assert_ptr_nonnull(st.message);
     }
-    struct object *o = object_unreadable(&things, TEXT("ns/x"), TEXT("garbage"), 5);
+    struct object *o = object_unreadable(&things, TEXT("ns/x"), TEXT("garbage"), 5, TEXT("it rotted"));
     ck_assert(o->is_unreadable);
     expect_text(o->name, "x");
     expect_text(o->json, "garbage");
