@@ -18,6 +18,8 @@ struct settings {
     const char *data_dir;
     int64_t watch_history;
     int64_t event_ttl;
+    const char *encryption_provider_config;
+    bool encryption_provider_config_automatic_reload;
     /* secure serving */
     const char *bind_address;
     int64_t secure_port;

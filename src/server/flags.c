@@ -38,6 +38,12 @@ const struct flag flags[] = {
      "How far back watches, exact reads and consistent pages reach, a restart in between or not (keelson's own flag)."},
     {"event-ttl", 0, FLAG_DURATION, "1h0m0s", AT(event_ttl), "storage", "How long events are kept after their last write."},
 
+    {"encryption-provider-config", 0, FLAG_STRING, "", AT(encryption_provider_config), "storage",
+     "File that says which resources are kept encrypted, and by which keys or KMS plugins."},
+    {"encryption-provider-config-automatic-reload", 0, FLAG_BOOL, "false",
+     AT(encryption_provider_config_automatic_reload), "storage",
+     "Follow changes of the file of --encryption-provider-config. The health check is then always the one kms-providers."},
+
     {"bind-address", 0, FLAG_STRING, "0.0.0.0", AT(bind_address), "secure serving",
      "IP address to listen on."},
     {"cert-dir", 0, FLAG_STRING, "", AT(cert_dir), "secure serving",

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <openssl/sha.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct server {
     struct timers *timers;
     struct runtime_config *runtime_config;
     struct backend *backend; /* until storage has taken it */
+    struct encryption *encryption; /* NULL: none */
     struct storage *storage;
     struct registry *registry;
     struct lifecycle lifecycle;
@@ -206,10 +208,45 @@ static int write_kubeconfig(struct server *s, uint16_t port, const char **ret_pa
 
 /* --- floors ------------------------------------------------------------------------------------------------------------------ */
 
+/* Which API server this is, for metrics. Source: kubernetes/apiserver pkg/server/config.go, NewConfig. */
+static const char *own_identity(struct arena *a)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    char host[HOST_NAME_MAX + 1] = "localhost", text[27] = {0};
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned bits = 0, n_bits = 0;
+    size_t n = 0;
+
+    gethostname(host, sizeof(host) - 1);
+    SHA256((unsigned char *)host, strlen(host), digest);
+    for (size_t i = 0; i < 16; i++) {
+        bits = bits << 8 | digest[i];
+        for (n_bits += 8; n_bits >= 5; n_bits -= 5)
+            text[n++] = letters[bits >> (n_bits - 5) & 31];
+    }
+    text[n] = letters[bits << (5 - n_bits) & 31];
+    return arena_printf(a, "apiserver-%s", text);
+}
+
+static int start_encryption(struct server *s, struct status *st)
+{
+    const struct encryption_options opt = {.path = s->settings->encryption_provider_config,
+                                           .reloads = s->settings->encryption_provider_config_automatic_reload,
+                                           .server_id = own_identity(s->arena),
+                                           .timers = s->timers};
+    if (opt.path)
+        return encryption_start(&opt, &s->encryption, st);
+    if (opt.reloads)
+        return status_set(st, STATUS_BAD_REQUEST, "--encryption-provider-config-automatic-reload must be set with "
+                                                  "--encryption-provider-config");
+    return 0;
+}
+
 static int open_storage(struct server *s, struct status *st)
 {
     const char *path = arena_printf(s->arena, "%s/keelson.db", s->settings->data_dir);
-    struct storage_options opt = {.timers = s->timers, .history_ms = s->settings->watch_history / 1000000};
+    struct storage_options opt = {.timers = s->timers, .history_ms = s->settings->watch_history / 1000000,
+                                  .encryption = s->encryption};
 
     if (folder_make(s->settings->data_dir, st) < 0)
         return status_wrap(st, "--data-dir");
@@ -242,13 +279,18 @@ static int check_hook(void *ctx, struct status *st)
 
 static int start_endpoints(struct server *s, struct status *st)
 {
-    struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, n_hooks + 1);
+    struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, n_hooks + 3);
     size_t n = 0;
 
     s->lifecycle.hook_is_done = ARENA_ARRAY(s->arena, atomic_bool, n_hooks);
-    for (; n < n_hooks; n++)
-        checks[n] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[n].name), HEALTH_ALL, check_hook,
-                                          &s->lifecycle.hook_is_done[n]};
+    if (encryption_has_check(s->encryption))
+        checks[n++] = (struct health_check){"kms-providers", HEALTH_HEALTHZ | HEALTH_READYZ, encryption_check, s->encryption};
+    if (s->settings->encryption_provider_config_automatic_reload)
+        checks[n++] =
+            (struct health_check){"poststarthook/start-encryption-provider-config-automatic-reload", HEALTH_ALL, NULL, NULL};
+    for (size_t i = 0; i < n_hooks; i++)
+        checks[n++] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[i].name), HEALTH_ALL, check_hook,
+                                            &s->lifecycle.hook_is_done[i]};
     checks[n++] = (struct health_check){"shutdown", HEALTH_READYZ, check_ending, &s->lifecycle};
     const struct endpoints_options opt = {
         .registry = s->registry,
@@ -347,8 +389,9 @@ static int start(struct server *s, struct status *st)
     s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
     if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
-        open_storage(s, st) < 0 || start_registry(s, st) < 0 || start_endpoints(s, st) < 0 ||
-        start_identity(s, st) < 0 || start_authorization(s, st) < 0 || start_listener(s, st) < 0)
+        start_encryption(s, st) < 0 || open_storage(s, st) < 0 || start_registry(s, st) < 0 ||
+        start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
+        start_listener(s, st) < 0)
         return -1;
     return run_hooks(s, st);
 }
@@ -365,6 +408,7 @@ static void stop(struct server *s)
         registry_stop(s->registry);
     if (s->storage)
         storage_stop(s->storage);
+    encryption_stop(s->encryption);
     timers_stop(s->timers);
     workers_stop(s->workers);
 }
