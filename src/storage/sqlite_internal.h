@@ -65,6 +65,8 @@ struct sqlite {
     struct buffer key, value;
     struct storage_write **written; /* of the batch, by key: see sqlite.c */
     int wal_pages;
+    size_t n_expected;  /* writers that seem to be at work: see gather */
+    int64_t commit_ns;  /* how long a commit takes, smoothed */
 
     atomic_int_least64_t oldest_ms; /* the first mark's, for trim(); INT64_MAX: there is none */
     atomic_bool is_history_long;
@@ -72,7 +74,8 @@ struct sqlite {
     pthread_mutex_t mu;
     pthread_cond_t work;  /* the queue is no longer empty, there is history to trim, or the end has come */
     struct list queue;    /* mu */
-    bool is_waiting;      /* mu: the committer is, so a signal is worth its cost */
+    size_t n_queued;      /* mu: in the queue */
+    size_t n_wanted;      /* mu: the committer waits for so many; 0: it is at work, so a signal would be wasted */
     bool is_trim_due;     /* mu */
     bool is_stopping;     /* mu */
     char *broken;         /* mu: why the last commit failed; NULL: it did not */

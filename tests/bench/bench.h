@@ -29,6 +29,7 @@ double wall(void); /* seconds */
 double cpu(void); /* of the server, seconds */
 double rss_kb(void);
 double peak_rss_kb(void);
+double metric(const char *name); /* of the server's /metrics, without labels */
 void figure(const char *what, double value, const char *unit, double target /* 0: none */);
 
 /* --- one connection --- */
