@@ -8,3 +8,4 @@
 #include "http/request.h"   /* one request and its response */
 #include "http/stream.h"    /* responses that go on */
 #include "http/tls.h"       /* certificates, versions, suites */
+#include "http/websocket.h" /* frames, and streams as messages */

@@ -81,6 +81,7 @@ struct response {
     struct body_source source;
     struct stream *stream;   /* BODY_STREAM: the chain's reference; see stream.h */
     bool is_compressed;      /* the handler has seen to Content-Encoding itself */
+    bool is_websocket, is_text; /* BODY_STREAM: sent over a WebSocket, as text messages; see websocket.h */
 };
 
 struct request {

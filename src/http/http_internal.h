@@ -74,6 +74,8 @@ struct listener {
     atomic_uint n_long_running;
     pthread_mutex_t tls_mu;  /* a leaf */
     struct tls_context *tls; /* tls_mu: for connections to come; NULL: plain HTTP */
+    pthread_mutex_t websockets_mu;
+    struct websocket_loop *websockets; /* websockets_mu: NULL until the first one */
 };
 
 /* Called by the chain. */
@@ -106,6 +108,18 @@ ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's cont
 void stream_has_room(struct stream *s);                         /* the socket has, after connection_await_room() */
 void stream_detach(struct stream *s);                           /* once; runs closed */
 
+/* Another reader than libmicrohttpd: it takes whole entries, and is woken (any thread, the stream's mutex held) when there
+ * is something again after NOTHING. wake NULL: there is no reader any more, and once this has returned none is called. */
+enum stream_taken { STREAM_MESSAGE, STREAM_NOTHING, STREAM_END /* all was taken */, STREAM_CUT };
+void stream_set_reader(struct stream *s, void (*wake)(void *ctx), void *ctx);
+enum stream_taken stream_take(struct stream *s, struct text *ret); /* until the next call */
+
+/* --- websocket_loop.c --- */
+
+struct websocket_loop;
+struct MHD_Response *websocket_response(struct exchange *ex); /* ex's response is a stream for a WebSocket */
+void websocket_loop_stop(struct websocket_loop *loop);        /* all its connections must be gone */
+
 /* --- connection.c: every open connection, and one thread that watches them --- */
 struct connections;
 #define INPUT_BYTES 512 /* a usual GET in one read; held by every connection */
@@ -118,6 +132,8 @@ struct connection {
     struct MHD_Connection *mhd;
     int fd;
     atomic_llong deadline_ms; /* what is being read, or sent, must be whole by then; 0: no such limit now */
+    bool has_own_socket;           /* see connection_take_socket: fd is ours to close */
+    int silent_fd;                 /* the other end of what libmicrohttpd has instead; -1: none */
     bool has_certs;                /* certs were looked up */
     const struct text *certs;      /* DER, leaf first; in one malloc */
     size_t n_certs;
@@ -144,6 +160,10 @@ void connection_set_stream(struct connection *c,
 void connection_await_room(struct connection *c);
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
+/* Takes the socket away from libmicrohttpd, which goes on with one that stays silent until c->silent_fd is closed: c->fd and the
+ * TLS session are then its user's alone until MHD_UPGRADE_ACTION_CLOSE. Of a connection over TLS, before its last response is queued, on the event loop;
+ * on_request is called once more. False: no descriptors are left. */
+bool connection_take_socket(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */
 void connections_abort(struct connections *cs, bool cut_all);
 

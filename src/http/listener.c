@@ -76,6 +76,7 @@ static struct connection *open_connection(struct listener *l, struct MHD_Connect
     struct connection *c = xcalloc(1, sizeof(*c));
     c->mhd = mhd;
     c->is_new = true;
+    c->silent_fd = -1;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     name_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     set_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
@@ -90,6 +91,10 @@ static void close_connection(struct connection *c)
     connections_remove(c);
     if (c->exchange)
         exchange_free(c->exchange);
+    if (c->has_own_socket)
+        close(c->fd);
+    if (c->silent_fd >= 0)
+        close(c->silent_fd);
     tls_context_unref(c->tls);
     free((void *)c->certs);
     free(c);
@@ -245,6 +250,9 @@ static bool begin(struct exchange *ex)
 
 static enum MHD_Result respond(struct exchange *ex)
 {
+    struct connection *c = ex->connection;
+    if (ex->r.response.is_websocket && c->tls_session && !c->has_own_socket)
+        return connection_take_socket(c) ? MHD_YES : MHD_NO; /* this is called again */
     if (ex->r.is_long_running || ex->r.response.body == BODY_STREAM) {
         ex->counts_as_long_running = true;
         atomic_fetch_add(&ex->listener->n_long_running, 1);
@@ -480,7 +488,8 @@ static int start_daemon(struct listener *l, struct status *st)
     if (opt->tls)
         items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
     if (opt->tls)
         flags |= MHD_USE_TLS;
     if (strchr(opt->bind_address, ':'))
@@ -503,6 +512,7 @@ static void listener_free(struct listener *l)
         close(l->listen_fd);
     tls_context_unref(l->tls);
     pthread_mutex_destroy(&l->tls_mu);
+    pthread_mutex_destroy(&l->websockets_mu);
     free(l);
 }
 DEFINE_CLEANUP(struct listener *, listener_free)
@@ -513,6 +523,7 @@ int listener_start(const struct listener_options *opt, struct listener **ret, st
     l->opt = *opt;
     l->listen_fd = -1;
     pthread_mutex_init(&l->tls_mu, NULL);
+    pthread_mutex_init(&l->websockets_mu, NULL);
     fill_defaults(&l->opt);
     if (opt->tls && !(l->tls = tls_context_new(opt->tls, st)))
         return -1;
@@ -591,6 +602,7 @@ void listener_stop(struct listener *l, int64_t grace_ms)
     connections_abort(l->connections, true);
     /* A parked request belongs to whoever will resume it, and libmicrohttpd must not be stopped before. */
     wait_until_idle(l, -1);
+    websocket_loop_stop(l->websockets); /* its thread may be about to return from libmicrohttpd */
     MHD_stop_daemon(l->daemon);
     listener_free(l);
 }

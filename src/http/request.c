@@ -198,7 +198,7 @@ static void start_response(struct request *r, int code, const char *content_type
     response_clear_body(&r->response);
     r->response.code = code;
     r->response.body = body;
-    r->response.is_compressed = false;
+    r->response.is_compressed = r->response.is_websocket = false;
     if (content_type)
         response_set_header(r, "Content-Type", text_of(content_type));
 }

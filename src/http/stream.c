@@ -58,12 +58,14 @@ struct stream {
     struct text unsent;   /* malloc'd: what the socket did not take */
     bool is_detached;     /* the event loop's */
 
-    pthread_mutex_t mu; /* a leaf: nothing is called with it held but libmicrohttpd's suspend */
+    pthread_mutex_t mu; /* nothing is called with it held but libmicrohttpd's suspend and a reader's wake */
     enum state state;
     enum lent lent;
     struct entry *ring; /* cap is a power of two */
     size_t cap, head, n;
     size_t queued_bytes;
+    void (*reader_wake)(void *ctx); /* of another reader than the senders, who is ASLEEP or AWAKE, too; or NULL */
+    void *reader_ctx;
 };
 
 struct stream *stream_new(const struct stream_ops *ops, void *ctx, size_t max_queued_bytes)
@@ -112,7 +114,9 @@ static bool must_wake_locked(struct stream *s, bool even_if_blocked)
     if (s->lent != ASLEEP && !(s->lent == BLOCKED && even_if_blocked))
         return false;
     s->lent = AWAKE;
-    return true;
+    if (s->reader_wake)
+        s->reader_wake(s->reader_ctx);
+    return !s->reader_wake;
 }
 
 static void wake(struct stream *s)
@@ -423,6 +427,47 @@ void stream_has_room(struct stream *s)
     pthread_mutex_unlock(&s->mu);
     if (is_blocked)
         wake(s);
+}
+
+/* --- another reader --- */
+
+void stream_set_reader(struct stream *s, void (*wake_reader)(void *ctx), void *ctx)
+{
+    pthread_mutex_lock(&s->mu);
+    s->reader_wake = wake_reader;
+    s->reader_ctx = ctx;
+    s->lent = wake_reader ? AWAKE : HELD;
+    pthread_mutex_unlock(&s->mu);
+}
+
+/* False: there is something to take. */
+static bool nothing_now(struct stream *s, enum stream_taken *ret)
+{
+    pthread_mutex_lock(&s->mu);
+    bool is_empty = s->n == 0 || s->state == STREAM_CLOSED;
+    if (is_empty && s->state == STREAM_OPEN)
+        s->lent = ASLEEP;
+    *ret = s->state == STREAM_OPEN ? STREAM_NOTHING : s->state == STREAM_FINISHING ? STREAM_END : STREAM_CUT;
+    pthread_mutex_unlock(&s->mu);
+    return is_empty;
+}
+
+enum stream_taken stream_take(struct stream *s, struct text *ret)
+{
+    enum stream_taken taken;
+    for (bool was_asked = false;;) {
+        entry_release(&s->current);
+        if (take_next(s)) {
+            *ret = s->current.bytes;
+            return STREAM_MESSAGE;
+        }
+        if (s->ops->drained && !was_asked) {
+            was_asked = true;
+            s->ops->drained(s->ctx);
+        } else if (nothing_now(s, &taken)) {
+            return taken;
+        }
+    }
 }
 
 void stream_detach(struct stream *s)
