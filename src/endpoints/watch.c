@@ -18,6 +18,7 @@
 #define SLOW_BYTES (4 << 20)      /* a live watcher that lags by more than this is cut off */
 #define INITIAL_BATCH (256 << 10) /* how much of the initial objects is queued at once */
 #define BOOKMARK_MS 60000
+#define LENGTH_BYTES 4 /* before each event of a protobuf stream */
 #define LAST_BOOKMARK_MS 2000 /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
 
 struct watch {
@@ -31,6 +32,7 @@ struct watch {
     char *namespace;
     struct stream *stream; /* our reference */
     bool has_bookmarks, wants_initial, wants_end_bookmark;
+    size_t frame_skip; /* WebSocket messages have lengths of their own: what of a frame is not sent */
     int64_t ends_at_ms;
 
     struct listing listing; /* WATCH_INITIAL: the starting thread, then the event loop */
@@ -75,7 +77,7 @@ void watch_request_ended(struct watch *w)
 
 static void add_length_be(struct buffer *b, size_t n)
 {
-    const unsigned char bytes[4] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
+    const unsigned char bytes[LENGTH_BYTES] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
                                     (unsigned char)(n >> 8), (unsigned char)n};
 
     buffer_add_bytes(b, bytes, sizeof(bytes));
@@ -197,7 +199,7 @@ static bool push_object_locked(struct watch *w, enum event_type type, struct obj
         stream_abort(w->stream);
         return false;
     }
-    is_open = stream_push(w->stream, blob, blob_text(blob));
+    is_open = stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
     blob_unref(blob);
     return is_open;
 }
@@ -241,7 +243,7 @@ static void push_error(struct watch *w, struct status *st)
     else
         status_write_json(&b, st);
     blob = frame(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
-    stream_push(w->stream, blob, blob_text(blob));
+    stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
     blob_unref(blob);
     status_clear(st);
     stream_finish(w->stream);
@@ -520,6 +522,8 @@ static enum flow start_watch(struct request *r, struct call *c)
         return request_fail(r, &st);
     }
     c->watch = w;
+    bool is_text = w->rep.accepted.media != MEDIA_PROTOBUF, is_websocket = websocket_is_wanted(r);
+    w->frame_skip = is_websocket && !is_text ? LENGTH_BYTES : 0;
     r->is_long_running = true;
     r->deadline_ms = 0;
     /* Not asked for anything but what comes next, from wherever the store is. */
@@ -528,11 +532,12 @@ static enum flow start_watch(struct request *r, struct call *c)
     else
         begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
     arm_timer(w);
-    response_stream(r, 200,
-                    w->rep.accepted.media == MEDIA_PROTOBUF
-                        ? "application/vnd.kubernetes.protobuf;stream=watch"
-                        : "application/json",
-                    stream_ref(w->stream));
+    if (is_websocket)
+        response_websocket(r, stream_ref(w->stream), is_text);
+    else
+        response_stream(r, 200,
+                        is_text ? "application/json" : "application/vnd.kubernetes.protobuf;stream=watch",
+                        stream_ref(w->stream));
     return FLOW_DONE;
 }
 
