@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/chain.h"     /* filters as data, park, resume */
+#include "http/client.h"    /* requests to other servers, by libcurl */
 #include "http/gzip.h"      /* gzip streams joined of shared parts */
 #include "http/listener.h"  /* HTTPS by libmicrohttpd */
 #include "http/negotiate.h" /* Accept, Content-Type */

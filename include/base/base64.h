@@ -7,8 +7,10 @@
 enum base64_form { BASE64_STANDARD, BASE64_RAW_URL };
 
 struct text base64_encode(struct arena *a, enum base64_form form, struct text bytes);
+void base64_add(struct buffer *b, enum base64_form form, struct text bytes);
 /* False for anything else. */
 bool base64_decode(struct arena *a, enum base64_form form, struct text in, struct text *ret_bytes);
+bool base64_add_decoded(struct buffer *b, enum base64_form form, struct text in); /* on failure b is as it was */
 /* Bytes that n characters may stand for at most. */
 #define BASE64_BYTES(n) (((n) + 3) / 4 * 3)
 /* The same into dst, which has room for that many. The number of bytes, or -1 with *ret_fault the offset that Go's

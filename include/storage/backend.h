@@ -45,6 +45,7 @@ struct revision_ask {
     void (*done)(struct revision_ask *ask);
     uint64_t revision;
     struct status st;
+    int64_t begun_ms; /* the engine's */
 };
 
 /* A row of the store, as it is fed into the sink at load. Paths are keys without "/registry/": "pods/default/web". */
@@ -62,7 +63,7 @@ struct storage_sink {
     /* A committed change, in order of revision, on the committer thread, before its writer is told. */
     void (*changed)(void *ctx, struct storage_write *w);
     /* The same for an engine that learns of changes from the store: stored.p is NULL for a deletion. own: the write that this
-     * change is, when it is one of ours, which spares the decoding. A path of no resource is let go. Changes of one
+     * change is, when it is one of ours, which spares the decoding (stored.p then only says that it is no deletion). A path of no resource is let go. Changes of one
      * revision come one after the other; reached ends them. */
     void (*observed)(void *ctx, struct text path, struct text stored, uint64_t revision, struct storage_write *own);
     /* Everything up to this revision was observed. */
@@ -82,6 +83,7 @@ struct storage_sink {
      * and history begins anew. */
     void (*reload_begin)(void *ctx);
     void (*reload_end)(void *ctx, uint64_t revision);
+    bool (*holds)(void *ctx, struct text path); /* is this key in its cache? Committer. */
     /* A failed compare's answer as an object: NULL when the path is of no resource. An unreadable one is held as such. */
     struct object *(*decode)(void *ctx, struct text path, struct text stored, uint64_t revision);
     void *ctx;

@@ -206,7 +206,19 @@ static struct object *decode(void *ctx, struct text path, struct text stored, ui
     struct text key;
     struct cache *c = cache_of_path(s, path, &key);
     bool is_readable;
-    return c ? load_or_keep(s, c, path, key, stored, revision, &is_readable) : NULL;
+    if (!c)
+        return NULL;
+    struct object *known = cache_current(c, key);
+    if (known && known->revision == revision)
+        return object_ref(known);
+    return load_or_keep(s, c, path, key, stored, revision, &is_readable);
+}
+
+static bool holds(void *ctx, struct text path)
+{
+    struct text key;
+    struct cache *c = cache_of_path(ctx, path, &key);
+    return c && cache_current(c, key);
 }
 
 static int encode_plain(struct storage *s, const struct storage_write *w, struct buffer *b, struct status *st)
@@ -560,7 +572,7 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     s->sink = (struct storage_sink){.encode = encode, .changed = changed, .observed = observed, .reached = reached,
                                     .settled = settled, .current = current, .loaded = loaded,
                                     .history_begins = history_begins, .reload_begin = reload_begin,
-                                    .reload_end = reload_end, .decode = decode, .ctx = s,
+                                    .reload_end = reload_end, .decode = decode, .holds = holds, .ctx = s,
                                     .history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS};
     s->ring_max_events = opt->ring_max_events;
     s->stores_protobuf = opt->stores_protobuf;

@@ -60,6 +60,8 @@ struct house {
 
 /* Opens the engine under test; each program that includes this defines it. */
 static int open_engine(const char *path, struct backend **ret, struct status *st);
+/* Ends what open_engine has started beside it, after the house's last storage is stopped; may stay NULL. */
+UNUSED static void (*end_engine)(const char *path);
 
 UNUSED static void house_open(struct house *h, size_t ring_max)
 {
@@ -95,6 +97,8 @@ UNUSED static void house_free(struct house *h)
 {
     house_close(h);
     timers_stop(h->timers);
+    if (end_engine)
+        end_engine(h->path);
     remove_folder(h->folder);
 }
 
