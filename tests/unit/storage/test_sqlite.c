@@ -390,6 +390,6 @@ START_TEST(a_file_of_the_first_format_is_brought_up_to_date)
 }
 END_TEST
 
-UNIT_MAIN("storage/sqlite", ENGINE_TESTS, a_failed_commit_publishes_nothing, files_that_are_no_store_are_refused,
+UNIT_MAIN("storage/sqlite", ENGINE_TESTS, EMBEDDED_ENGINE_TESTS, a_failed_commit_publishes_nothing, files_that_are_no_store_are_refused,
           a_damaged_file_is_refused, a_second_process_is_told_so, unreadable_objects_are_kept, the_file_does_not_grow_for_ever,
           an_old_deletion_keeps_the_revision, a_file_of_the_first_format_is_brought_up_to_date)
