@@ -214,6 +214,13 @@ void list_request_check(const struct list_request *req, struct field_errors *err
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);
 struct object *listing_next(struct listing *l); /* borrowed from the snapshot; NULL at the end or limit */
+/* Instead of listing_next when no selector has a say: neighbours in a leaf of the snapshot's tree, without a look at any. */
+struct listing_run {
+    struct tree_leaf leaf;
+    size_t from, n; /* of leaf.items */
+};
+bool listing_is_range(const struct listing *l);
+bool listing_next_run(struct listing *l, struct listing_run *ret); /* false at the end or limit */
 /* After the end: the token for the next page (empty: there is none) and how many are left (-1: not known). */
 struct text listing_continue(struct arena *a, const struct listing *l, int64_t *ret_remaining);
 void listing_close(struct listing *l);

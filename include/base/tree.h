@@ -39,6 +39,7 @@ size_t tree_rank(const struct tree_ops *ops, const struct tree *t, struct text k
  * compressed bytes, say) hangs it here by compare-and-swap and it goes when the leaf goes. */
 struct tree_leaf {
     size_t n;
+    size_t from; /* the first item that the iterator had not given yet */
     void *const *items;
     _Atomic(void *) *extra;
 };
@@ -53,5 +54,5 @@ struct tree_iter {
 void tree_iter_init(struct tree_iter *it, const struct tree_ops *ops, const struct tree *t);
 void tree_iter_seek(struct tree_iter *it, const struct tree_ops *ops, const struct tree *t, struct text first_key);
 void *tree_iter_next(struct tree_iter *it); /* NULL at the end */
-/* The next whole leaf; false at the end. Only from an iterator that stands at a leaf's start. */
+/* The leaf in which the iterator stands, which goes on behind it; false at the end. */
 bool tree_iter_next_leaf(struct tree_iter *it, struct tree_leaf *ret_leaf);

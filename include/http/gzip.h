@@ -10,6 +10,7 @@
 
 struct gzip_part {
     uint32_t crc;
+    uint32_t crc_shift; /* zlib's operator that moves a CRC past this part */
     uint64_t plain_bytes;
     struct text deflated; /* no header, no final block; byte-aligned by a full flush */
 };
@@ -24,7 +25,7 @@ struct gzip_join {
 #define GZIP_HEADER_BYTES 10
 #define GZIP_TRAILER_BYTES 10 /* an empty final block, CRC and length */
 void gzip_join_begin(struct gzip_join *j, char dst[GZIP_HEADER_BYTES]);
-void gzip_join_add(struct gzip_join *j, uint32_t crc, uint64_t plain_bytes); /* its deflated bytes follow as they are */
+void gzip_join_add(struct gzip_join *j, const struct gzip_part *part); /* its deflated bytes follow as they are */
 void gzip_join_end(struct gzip_join *j, char dst[GZIP_TRAILER_BYTES]);
 
 /* A whole body at once. */

@@ -89,5 +89,17 @@ struct blob *object_form_get(struct object *o, enum object_form_kind kind, const
                              struct blob *(*make)(struct object *o, const void *of, uint32_t number, void *ctx),
                              void *ctx);
 
-/* Trees of objects, keyed by object.key. What a reader hangs on a leaf is one malloc'd block. */
+/* Trees of objects, keyed by object.key. */
 extern const struct tree_ops object_tree_ops;
+
+/* What readers derive from all objects of a leaf of such a tree together. It hangs on the leaf as an object's forms hang
+ * on the object: made by whoever first asks, shared by all, gone with the leaf. The first member of its own struct. */
+struct leaf_form {
+    struct leaf_form *next;
+    const void *form, *of; /* what it is; both are compared as addresses */
+    uint32_t number;
+    void (*free)(struct leaf_form *f);
+};
+struct leaf_form *leaf_form_find(const struct tree_leaf *leaf, const void *form, const void *of, uint32_t number);
+/* Takes mine and gives what stays: another one's if that came first. */
+struct leaf_form *leaf_form_add(const struct tree_leaf *leaf, struct leaf_form *mine);

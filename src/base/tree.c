@@ -187,11 +187,12 @@ size_t tree_rank(const struct tree_ops *ops, const struct tree *t, struct text k
 
 /* --- put --- */
 
-/* Moves the upper half of t, which is owned, to a new node. */
-static struct tree *node_split(struct tree *t)
+/* Moves the upper half of t, which is owned, to a new node; almost nothing when the entry that does not fit goes behind
+ * all others: keys that come in order leave full nodes. */
+static struct tree *node_split(struct tree *t, size_t at)
 {
     struct tree *right = node_new(t->is_leaf);
-    uint16_t keep = t->n / 2;
+    uint16_t keep = at < t->n ? t->n / 2 : t->n - 1;
     right->n = t->n - keep;
     t->n = keep;
     if (t->is_leaf)
@@ -233,7 +234,7 @@ static struct tree *leaf_put(const struct tree_ops *ops, struct tree *t, struct 
     } else if (t->n < TREE_LEAF_MAX) {
         leaf_insert(t, at, item);
     } else {
-        struct tree *right = *ret_right = node_split(t);
+        struct tree *right = *ret_right = node_split(t, at);
         if (at <= t->n)
             leaf_insert(t, at, item);
         else
@@ -264,7 +265,7 @@ static struct tree *node_put(const struct tree_ops *ops, struct tree *t, struct 
         inner_insert(t, at, below, below_key);
         return t;
     }
-    struct tree *right = *ret_right = node_split(t);
+    struct tree *right = *ret_right = node_split(t, at);
     if (at <= t->n)
         inner_insert(t, at, below, below_key);
     else
@@ -456,9 +457,9 @@ bool tree_iter_next_leaf(struct tree_iter *it, struct tree_leaf *ret_leaf)
 {
     if (!stand_on_item(it))
         return false;
-    assert(it->index[it->depth - 1] == 0);
     struct tree *leaf = (struct tree *)it->path[it->depth - 1];
+    *ret_leaf = (struct tree_leaf){
+        .n = leaf->n, .from = it->index[it->depth - 1], .items = leaf->items, .extra = &leaf->extra};
     it->index[it->depth - 1] = (unsigned char)leaf->n;
-    *ret_leaf = (struct tree_leaf){.n = leaf->n, .items = leaf->items, .extra = &leaf->extra};
     return true;
 }

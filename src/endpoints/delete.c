@@ -243,6 +243,7 @@ static enum flow open_collection(struct request *r, struct call *c)
         return request_fail(r, &st);
     if (wait_for)
         return wait_for_revision(r, c, wait_for, open_collection);
+    listing_close_later(r->arena, &d->listing);
     list_page_gather(r->arena, &d->listing, &d->page);
     if (d->page.is_unreadable)
         return fail_unreadable(r, c);

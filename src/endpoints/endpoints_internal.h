@@ -30,9 +30,13 @@ struct list_meta {
 
 struct representation_form {
     const char *name;
-    /* The bytes of one item of a list: borrowed from o (a form that hangs off it) or made in scratch, which
-     * is empty. NULL text: the object has no such form; the reason was logged. */
-    struct text (*item)(const struct representation *rep, struct object *o, struct buffer *scratch);
+    /* The bytes of one item of a list: borrowed from o (they are its own or hang off it) or made in a. NULL
+     * text: the object has no such form; the reason was logged. */
+    struct text (*item)(const struct representation *rep, struct object *o, struct arena *a);
+    /* Set when such bytes say where the clock comes in: adds the item as it is at now_ns. */
+    void (*fill)(struct buffer *b, struct text item, int64_t now_ns);
+    /* What tells items of this rep from those of others of its form; NULL: they do not hang off their objects. */
+    const void *(*shared_of)(const struct representation *rep, uint32_t *ret_number);
     /* One object as a whole answer, or as the object of a watch event; without a newline. */
     struct text (*single)(struct representation *rep, struct object *o, struct buffer *scratch);
     /* What stands before the items and behind them. NULL: the form is no JSON and list is used. */
@@ -71,6 +75,8 @@ struct text object_json_as(struct object *o, const struct schema_kind *kind);
 struct text object_protobuf_as(struct object *o, const struct schema_kind *kind);
 /* PartialObjectMetadata of the version that rep asks for. */
 struct text object_partial_as(struct object *o, const struct representation *rep);
+void partial_write(struct buffer *b, const struct object *o, const char *version);
+const char *partial_version(const struct representation *rep); /* "v1" or "v1beta1", each always at one address */
 /* "metadata":{...} of a list or a table. */
 void list_meta_write(struct buffer *b, const struct list_meta *meta);
 /* The text of the top-level member "metadata" in an object's JSON. */

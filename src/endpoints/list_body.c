@@ -1,57 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a list: the objects' own bytes, one after the other, copied from the snapshot into the
- * connection's buffer as it empties. The objects are gathered first (a pointer each), which gives the page's
- * end, its continue token and the length of the body. Forms that are made anew for each list (tables,
- * indented JSON, YAML) are built in memory instead. A complete list of JSON in gzip has a file of its own:
- * list_gzip.c. */
+/* The body of a list: its items, found by list_items.c, copied one after the other into the connection's buffer as it
+ * empties. Short lists, indented JSON and YAML are built in memory instead. What a client wants in gzip is joined out of
+ * deflated leaves: list_gzip.c. */
 #include "endpoints/list_body.h"
 
-#define SMALL_BYTES 65536  /* up to here the body is built at once */
-#define WORKER_OBJECTS 256 /* lists that have to be made, not copied, go to a worker from here on */
+#define SMALL_BYTES 65536    /* up to here the body is built at once */
+#define GZIP_BYTES 131072    /* from here on gzip pays; upstream's defaultGzipThresholdBytes */
+#define WORKER_OBJECTS 256   /* lists that have to be made, not copied, go to a worker from here on */
+#define WORKER_UNKNOWN 4096  /* the same for a list of objects' own bytes: their views are soon made */
+#define PREFETCH_BYTES 512
 
-/* --- writing items --- */
-
-/* A varint behind the tag of a list message's items. */
-static size_t item_tag(char dst[12], size_t n)
-{
-    size_t at = 0;
-
-    dst[at++] = 0x12;
-    for (; n >= 0x80; n >>= 7)
-        dst[at++] = (char)(n | 0x80);
-    dst[at++] = (char)n;
-    return at;
-}
+/* --- reading --- */
 
 struct list_source {
     const struct representation *rep;
-    struct object *const *objects;
-    size_t n, at;
+    const struct list_run *run, *end;
+    size_t at;          /* in run */
     struct text now[2]; /* what is being copied: what stands before an item, the item */
     struct text head, tail;
+    int64_t now_ns;
+    struct buffer filled; /* the item, when the clock comes into it */
     char tag[12];
-    struct buffer scratch;
-    bool is_begun, is_ended;
+    bool is_begun, has_items, is_ended;
 };
+
+static void next_item(struct list_source *s)
+{
+    const struct representation_form *form = s->rep->form;
+    struct text item = s->run->items[s->at++];
+
+    if (s->at < s->run->n) /* the processor sees the rest coming */
+        for (size_t i = 0; i < PREFETCH_BYTES; i += 64)
+            __builtin_prefetch(s->run->items[s->at].p + i);
+    if (form->fill) {
+        buffer_clear(&s->filled);
+        form->fill(&s->filled, item, s->now_ns);
+        item = buffer_text(&s->filled);
+    }
+    if (form->list)
+        s->now[0] = (struct text){s->tag, item_tag(s->tag, item.n)};
+    else
+        s->now[0] = s->has_items ? form->next : form->first;
+    s->now[1] = item;
+    s->has_items = true;
+}
 
 /* The next pieces into s->now; false at the end. */
 static bool next_pieces(struct list_source *s)
 {
-    const struct representation_form *form = s->rep->form;
-
     if (!s->is_begun) {
         s->is_begun = true;
         s->now[0] = s->head;
         return true;
     }
-    if (s->at < s->n) {
-        buffer_clear(&s->scratch);
-        s->now[1] = form->item(s->rep, s->objects[s->at], &s->scratch);
-        if (form->list)
-            s->now[0] = (struct text){s->tag, item_tag(s->tag, s->now[1].n)};
-        else
-            s->now[0] = s->at ? form->next : form->first;
-        s->at++;
+    while (s->run < s->end && s->at == s->run->n) {
+        s->run++;
+        s->at = 0;
+    }
+    if (s->run < s->end) {
+        next_item(s);
         return true;
     }
     if (s->is_ended)
@@ -82,24 +89,11 @@ static ptrdiff_t read_list(void *ctx, char *dst, size_t max)
     return (ptrdiff_t)done;
 }
 
-/* --- measuring --- */
-
-static size_t items_bytes(struct list_source *s)
-{
-    const struct representation_form *form = s->rep->form;
-    size_t total = 0;
-
-    for (size_t i = 0; i < s->n; i++) {
-        size_t n = form->item(s->rep, s->objects[i], &s->scratch).n;
-        total += n + (form->list ? item_tag(s->tag, n) : i ? form->next.n : form->first.n);
-    }
-    return total;
-}
-
-static enum flow respond_built(struct request *r, struct call *c, struct list_source *s)
+static enum flow respond_built(struct request *r, struct call *c, struct list_source *s, size_t bytes)
 {
     struct buffer b = BUFFER_IN(r->arena);
 
+    buffer_room(&b, bytes);
     while (next_pieces(s)) {
         buffer_add(&b, s->now[0]);
         buffer_add(&b, s->now[1]);
@@ -108,46 +102,48 @@ static enum flow respond_built(struct request *r, struct call *c, struct list_so
     return respond_json(r, 200, &c->rep.accepted, c->rep.is_pretty, &b);
 }
 
-/* --- a page of objects --- */
+/* --- answering --- */
 
-static bool is_native_json(const struct call *c)
+/* The body has to be made as a whole, and then made into something else. */
+static bool is_built(const struct call *c)
 {
-    return c->rep.form == &form_json && c->rep.kind == c->resource->storage->kind &&
-           c->rep.accepted.media == MEDIA_JSON && !c->rep.is_pretty;
+    return c->rep.is_pretty || c->rep.accepted.media == MEDIA_YAML;
 }
 
-/* False: the body has to be made as a whole. */
-static bool is_copied(const struct call *c)
+static bool wants_gzip(struct request *r, size_t bytes)
 {
-    return c->rep.form->is_shared && !c->rep.is_pretty && c->rep.accepted.media != MEDIA_YAML;
+    return bytes >= GZIP_BYTES && negotiate_gzip(request_header(r, "Accept-Encoding"));
 }
 
-enum flow respond_page(struct request *r, struct call *c, struct list_page *page)
+static enum flow respond_items(struct request *r, struct call *c, const struct list_items *items)
 {
     const struct representation_form *form = c->rep.form;
     struct list_source *s = ARENA_NEW(r->arena, struct list_source);
     struct buffer head = BUFFER_IN(r->arena), tail = BUFFER_IN(r->arena);
+    bool has_clock = form->fill != NULL;
     size_t bytes;
 
-    *s = (struct list_source){
-        .rep = &c->rep, .objects = page->objects, .n = page->n, .scratch = BUFFER_IN(r->arena)};
-    bytes = is_copied(c) ? items_bytes(s) : 0;
     if (form->list) {
-        form->list(&c->rep, &page->meta, bytes, &head, &tail);
+        form->list(&c->rep, &items->meta, items->bytes, &head, &tail);
     } else {
-        form->list_head(&c->rep, &page->meta, &head);
-        buffer_add(&tail, page->n == 0 && form->no_items.n ? form->no_items : form->tail);
+        form->list_head(&c->rep, &items->meta, &head);
+        buffer_add(&tail, items->n == 0 && form->no_items.n ? form->no_items : form->tail);
     }
-    s->head = buffer_text(&head);
-    s->tail = buffer_text(&tail);
-    if (!is_copied(c) || (!form->list && bytes < SMALL_BYTES))
-        return respond_built(r, c, s);
+    *s = (struct list_source){.rep = &c->rep, .run = items->runs, .end = items->runs + items->n_runs,
+                              .head = buffer_text(&head), .tail = buffer_text(&tail), .now_ns = clock_now_ns(),
+                              .filled = BUFFER_IN(r->arena)};
+    bytes = items->bytes + head.n + tail.n;
+    if (is_built(c) || (!form->list && bytes < SMALL_BYTES) || (has_clock && wants_gzip(r, bytes)))
+        return respond_built(r, c, s, bytes + bytes / 8);
     if (!form->list)
         buffer_add_char(&tail, '\n'); /* as respond_json ends what was built */
     s->tail = buffer_text(&tail);
-    response_source(
-        r, 200, c->rep.accepted.content_type,
-        (struct body_source){.read = read_list, .ctx = s, .bytes = (int64_t)(bytes + head.n + tail.n)});
+    if (wants_gzip(r, bytes))
+        return respond_list_gzip(r, c, items, s->head, s->tail);
+    response_source(r, 200, c->rep.accepted.content_type,
+                    (struct body_source){.read = read_list,
+                                         .ctx = s,
+                                         .bytes = has_clock ? -1 : (int64_t)(items->bytes + s->head.n + s->tail.n)});
     return FLOW_DONE;
 }
 
@@ -172,9 +168,54 @@ enum flow fail_unreadable(struct request *r, struct call *c)
     return request_fail(r, &st);
 }
 
+static bool is_native_json(const struct call *c)
+{
+    return c->rep.form == &form_json && c->rep.kind == c->resource->storage->kind;
+}
+
+enum flow respond_page(struct request *r, struct call *c, struct list_page *page)
+{
+    struct list_items *items = ARENA_NEW(r->arena, struct list_items);
+
+    if (page->is_unreadable || list_items_of_page(&c->rep, r->arena, page, items) < 0)
+        return fail_unreadable(r, c);
+    return respond_items(r, c, items);
+}
+
 static enum flow respond_gathered(struct request *r, struct call *c)
 {
     return respond_page(r, c, c->state);
+}
+
+static enum flow respond_selected(struct request *r, struct call *c, struct listing *l)
+{
+    struct list_page *page = ARENA_NEW(r->arena, struct list_page);
+
+    list_page_gather(r->arena, l, page);
+    if (c->rep.form->arrange)
+        c->rep.form->arrange(&c->rep, page->objects, page->n);
+    c->state = page;
+    c->step = respond_gathered;
+    if (page->n > WORKER_OBJECTS && (!is_native_json(c) || is_built(c)) && !request_may_block(r))
+        return FLOW_BLOCK;
+    return respond_page(r, c, page);
+}
+
+static enum flow respond_range(struct request *r, struct call *c)
+{
+    struct list_items *items = ARENA_NEW(r->arena, struct list_items);
+
+    if (list_items_of_range(&c->rep, r->arena, c->state, items) < 0)
+        return fail_unreadable(r, c);
+    return respond_items(r, c, items);
+}
+
+static bool range_blocks(struct request *r, const struct call *c, const struct list_range *range)
+{
+    if (range->n_objects > WORKER_OBJECTS &&
+        (is_built(c) || (c->rep.form->fill && negotiate_gzip(request_header(r, "Accept-Encoding")))))
+        return true;
+    return list_range_unknown(&c->rep, range) > (is_native_json(c) ? WORKER_UNKNOWN : WORKER_OBJECTS);
 }
 
 static void close_listing(void *l)
@@ -182,42 +223,24 @@ static void close_listing(void *l)
     listing_close(l);
 }
 
-void list_page_gather(struct arena *a, struct listing *l, struct list_page *page)
+void listing_close_later(struct arena *a, struct listing *l)
 {
-    size_t cap = 0;
-
     arena_defer(a, close_listing, l);
-    for (struct object *o; (o = listing_next(l));) {
-        if (page->n == cap) {
-            size_t bigger = cap ? 2 * cap : 64;
-            page->objects =
-                arena_grow(a, page->objects, cap * sizeof(*page->objects), bigger * sizeof(*page->objects));
-            cap = bigger;
-        }
-        page->objects[page->n++] = o;
-        page->is_unreadable |= o->is_unreadable;
-    }
-    page->meta.revision = l->revision;
-    page->meta.continue_token = listing_continue(a, l, &page->meta.remaining);
 }
 
 enum flow respond_list(struct request *r, struct call *c, struct listing *l)
 {
-    struct list_page *page = ARENA_NEW(r->arena, struct list_page);
+    struct list_range *range;
+    uint32_t number;
 
-    if (is_native_json(c) && list_gzip_wanted(r, l)) {
-        arena_defer(r->arena, close_listing, l);
-        return respond_list_gzip(r, c, l);
-    }
-    list_page_gather(r->arena, l, page);
-    if (c->rep.form->arrange)
-        c->rep.form->arrange(&c->rep, page->objects, page->n);
-    if (page->is_unreadable)
-        return fail_unreadable(r, c);
-    c->state = page;
-    if (page->n > WORKER_OBJECTS && !is_native_json(c) && !request_may_block(r)) {
-        c->step = respond_gathered;
+    listing_close_later(r->arena, l);
+    if (!listing_is_range(l) || !c->rep.form->shared_of(&c->rep, &number))
+        return respond_selected(r, c, l);
+    range = ARENA_NEW(r->arena, struct list_range);
+    list_range_gather(r->arena, l, range);
+    c->state = range;
+    c->step = respond_range;
+    if (!request_may_block(r) && range_blocks(r, c, range))
         return FLOW_BLOCK;
-    }
-    return respond_page(r, c, page);
+    return respond_range(r, c);
 }

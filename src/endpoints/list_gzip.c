@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A complete JSON list in gzip, out of parts that are deflated once and shared by all lists: a leaf of the
- * snapshot's tree (some dozen neighbours) carries the deflated bytes of its items, made by the first list
- * that wants them and gone with the leaf. A list is then: gzip's header, the deflated head, leaf, comma,
- * leaf, ..., the deflated tail, the trailer. A leaf that reaches beyond the namespace is deflated for this
- * list alone. */
+/* A list in gzip, out of parts that are deflated once and shared by all lists: the items of a leaf of the snapshot's tree
+ * (some dozen neighbours), in one form, carry their deflated bytes, made by the first list that wants them and gone with
+ * the leaf. A list is then: gzip's header, the deflated head, leaf, comma, leaf, ..., the deflated tail, the trailer. Of a
+ * leaf that reaches beyond the list, the items are deflated for this list alone. */
+#include <stdlib.h>
+
 #include "endpoints/list_body.h"
 
-#define GZIP_MIN_BYTES (128 * 1024) /* upstream's defaultGzipThresholdBytes */
 #define GZIP_LEVEL 1
+#define PART_BYTES (128 * 1024) /* of items that are no leaf's: as much as a leaf */
 
-/* What hangs on a leaf: one allocation, freed with the leaf. */
 struct leaf_gzip {
-    uint32_t crc;
-    uint64_t plain_bytes;
-    size_t n;
+    struct gzip_part part;
     char deflated[];
 };
 
 struct gzip_list {
-    struct listing *listing;
+    const struct list_items *items;
+    struct text head, tail;
     struct text *pieces;
     size_t n, cap, at;
     struct gzip_join join;
@@ -26,119 +25,64 @@ struct gzip_list {
     uint64_t bytes;
 };
 
-/* --- what is wanted --- */
-
-static bool in_namespace(const struct object *o, struct text namespace)
-{
-    return !namespace.n || text_eq(o->namespace, namespace);
-}
-
-/* Leaves before the namespace and behind it hold nothing of it. */
-enum leaf_cover { COVERS_NONE, COVERS_SOME, COVERS_ALL };
-
-static enum leaf_cover leaf_covers(const struct tree_leaf *leaf, struct text namespace)
-{
-    size_t n = 0;
-
-    if (in_namespace(leaf->items[0], namespace) && in_namespace(leaf->items[leaf->n - 1], namespace))
-        return COVERS_ALL; /* keys are in order */
-    for (size_t i = 0; i < leaf->n; i++)
-        n += in_namespace(leaf->items[i], namespace);
-    return n ? COVERS_SOME : COVERS_NONE;
-}
-
-bool list_gzip_wanted(struct request *r, const struct listing *l)
-{
-    const struct list_request *q = &l->request;
-    struct tree_iter it;
-    struct tree_leaf leaf;
-    size_t bytes = 0;
-
-    if (q->limit || q->continue_token.n || (q->labels && q->labels->n) || (q->fields && q->fields->n) ||
-        !negotiate_gzip(request_header(r, "Accept-Encoding")))
-        return false;
-    tree_iter_init(&it, &object_tree_ops, l->snapshot.tree);
-    while (bytes < GZIP_MIN_BYTES && tree_iter_next_leaf(&it, &leaf)) {
-        for (size_t i = 0; i < leaf.n; i++) {
-            const struct object *o = leaf.items[i];
-            if (in_namespace(o, q->namespace))
-                bytes += o->json.n;
-        }
-    }
-    return bytes >= GZIP_MIN_BYTES;
-}
-
 /* --- leaves --- */
 
-/* The items that lie in the namespace, with commas between them. False: one cannot be read. */
-static bool join_items(const struct representation *rep, const struct tree_leaf *leaf, struct text namespace,
-                       struct buffer *plain)
+void leaf_gzip_free(struct leaf_gzip *g)
 {
-    CLEANUP(buffer_deinit) struct buffer scratch = BUFFER_INIT;
-
-    for (size_t i = 0; i < leaf->n; i++) {
-        const struct object *o = leaf->items[i];
-        if (!in_namespace(o, namespace))
-            continue;
-        if (o->is_unreadable)
-            return false;
-        buffer_add(plain, plain->n ? rep->form->next : rep->form->first);
-        buffer_add(plain, rep->form->item(rep, leaf->items[i], &scratch));
-    }
-    return true;
+    free(g);
 }
 
-/* NULL: an item cannot be read. */
-static struct leaf_gzip *make_leaf(const struct representation *rep, const struct tree_leaf *leaf)
+/* What stands before the first item is not theirs. */
+static void join_items(const struct representation_form *form, const struct text *items, size_t n,
+                       struct buffer *plain)
+{
+    char tag[12];
+
+    for (size_t i = 0; i < n; i++) {
+        if (form->list)
+            buffer_add_bytes(plain, tag, item_tag(tag, items[i].n));
+        else if (i)
+            buffer_add(plain, form->next);
+        buffer_add(plain, items[i]);
+    }
+}
+
+static struct leaf_gzip *make_leaf(const struct representation_form *form, const struct leaf_items *leaf)
 {
     CLEANUP(buffer_deinit) struct buffer plain = BUFFER_INIT;
     CLEANUP(buffer_deinit) struct buffer out = BUFFER_INIT;
     struct gzip_part part;
     struct leaf_gzip *g;
 
-    if (!join_items(rep, leaf, TEXT_NONE, &plain))
-        return NULL;
+    buffer_room(&plain, leaf->bytes);
+    join_items(form, leaf->items, leaf->n, &plain);
     gzip_deflate_part(&out, buffer_text(&plain), GZIP_LEVEL, &part);
     g = xmalloc(sizeof(*g) + out.n);
-    g->crc = part.crc;
-    g->plain_bytes = part.plain_bytes;
-    g->n = out.n;
+    g->part = part;
     memcpy(g->deflated, out.p, out.n);
+    g->part.deflated = (struct text){g->deflated, out.n};
     return g;
 }
 
-static const struct leaf_gzip *leaf_gzip_get(const struct representation *rep, const struct tree_leaf *leaf)
+static const struct gzip_part *leaf_gzip_get(const struct representation_form *form, struct leaf_items *leaf)
 {
-    void *there = atomic_load_explicit(leaf->extra, memory_order_acquire);
-    struct leaf_gzip *mine;
+    struct leaf_gzip *there = atomic_load_explicit(&leaf->gzip, memory_order_acquire), *mine;
 
     if (there)
-        return there;
-    mine = make_leaf(rep, leaf);
-    if (!mine)
-        return NULL;
-    if (atomic_compare_exchange_strong(leaf->extra, &there, mine))
-        return mine;
+        return &there->part;
+    mine = make_leaf(form, leaf);
+    if (atomic_compare_exchange_strong(&leaf->gzip, &there, mine))
+        return &mine->part;
     free(mine); /* another list was quicker */
-    return there;
+    return &there->part;
 }
 
-static bool leaves_are_made(const struct listing *l)
+static bool leaves_are_made(const struct list_items *items)
 {
-    struct tree_iter it;
-    struct tree_leaf leaf;
-
-    tree_iter_init(&it, &object_tree_ops, l->snapshot.tree);
-    while (tree_iter_next_leaf(&it, &leaf)) {
-        switch (leaf_covers(&leaf, l->request.namespace)) {
-        case COVERS_NONE:
-            break;
-        case COVERS_SOME: /* one at each end of the namespace: 100 KB to deflate */
+    for (size_t i = 0; i < items->n_runs; i++) {
+        struct leaf_items *leaf = items->runs[i].whole;
+        if (!leaf || !atomic_load_explicit(&leaf->gzip, memory_order_acquire))
             return false;
-        case COVERS_ALL:
-            if (!atomic_load_explicit(leaf.extra, memory_order_acquire))
-                return false;
-        }
     }
     return true;
 }
@@ -156,64 +100,68 @@ static void add_piece(struct arena *a, struct gzip_list *g, struct text t)
     g->bytes += t.n;
 }
 
+static void add_part(struct arena *a, struct gzip_list *g, const struct gzip_part *part)
+{
+    gzip_join_add(&g->join, part);
+    add_piece(a, g, part->deflated);
+}
+
+static struct gzip_part deflate_in(struct arena *a, struct text plain)
+{
+    struct buffer out = BUFFER_IN(a);
+    struct gzip_part part;
+
+    gzip_deflate_part(&out, plain, GZIP_LEVEL, &part);
+    part.deflated = buffer_text(&out);
+    return part;
+}
+
 /* Deflates t for this list alone. */
 static void add_plain(struct arena *a, struct gzip_list *g, struct text t)
 {
-    struct buffer out = BUFFER_IN(a);
-    struct gzip_part part;
+    struct gzip_part part = deflate_in(a, t);
 
-    gzip_deflate_part(&out, t, GZIP_LEVEL, &part);
-    gzip_join_add(&g->join, part.crc, part.plain_bytes);
-    add_piece(a, g, buffer_text(&out));
+    add_part(a, g, &part);
 }
 
-/* The comma between two leaves, always the same. */
-struct comma {
-    struct text deflated;
-    uint32_t crc;
-};
-
-static struct comma make_comma(struct arena *a)
+/* What stands between two runs. */
+static struct gzip_part make_comma(struct arena *a, const struct representation_form *form)
 {
-    struct buffer out = BUFFER_IN(a);
-    struct gzip_part part;
-
-    gzip_deflate_part(&out, TEXT(","), GZIP_LEVEL, &part);
-    return (struct comma){buffer_text(&out), part.crc};
+    return form->list ? (struct gzip_part){0} : deflate_in(a, form->next);
 }
 
-static bool add_leaves(struct arena *a, const struct representation *rep, struct gzip_list *g)
+static void add_own(struct arena *a, const struct representation_form *form, struct gzip_list *g,
+                    const struct list_run *run)
 {
-    struct text namespace = g->listing->request.namespace;
-    struct comma comma = make_comma(a);
-    struct tree_iter it;
-    struct tree_leaf leaf;
-    bool is_first = true;
+    CLEANUP(buffer_deinit) struct buffer plain = BUFFER_INIT;
 
-    tree_iter_init(&it, &object_tree_ops, g->listing->snapshot.tree);
-    while (tree_iter_next_leaf(&it, &leaf)) {
-        enum leaf_cover cover = leaf_covers(&leaf, namespace);
-        if (cover == COVERS_NONE)
-            continue;
-        if (!is_first) {
-            gzip_join_add(&g->join, comma.crc, 1);
-            add_piece(a, g, comma.deflated);
+    for (size_t from = 0, n; from < run->n; from += n) {
+        size_t bytes = 0;
+        for (n = 0; from + n < run->n && bytes < PART_BYTES; n++)
+            bytes += run->items[from + n].n;
+        buffer_clear(&plain);
+        join_items(form, run->items + from, n, &plain);
+        if (from && !form->list) {
+            struct gzip_part comma = make_comma(a, form);
+            add_part(a, g, &comma);
         }
-        is_first = false;
-        if (cover == COVERS_ALL) {
-            const struct leaf_gzip *made = leaf_gzip_get(rep, &leaf);
-            if (!made)
-                return false;
-            gzip_join_add(&g->join, made->crc, made->plain_bytes);
-            add_piece(a, g, (struct text){made->deflated, made->n});
-        } else {
-            struct buffer plain = BUFFER_IN(a);
-            if (!join_items(rep, &leaf, namespace, &plain))
-                return false;
-            add_plain(a, g, buffer_text(&plain));
-        }
+        add_plain(a, g, buffer_text(&plain));
     }
-    return true;
+}
+
+static void add_runs(struct arena *a, const struct representation_form *form, struct gzip_list *g)
+{
+    struct gzip_part comma = make_comma(a, form);
+
+    for (size_t i = 0; i < g->items->n_runs; i++) {
+        const struct list_run *run = &g->items->runs[i];
+        if (i && comma.plain_bytes)
+            add_part(a, g, &comma);
+        if (run->whole)
+            add_part(a, g, leaf_gzip_get(form, run->whole));
+        else
+            add_own(a, form, g, run);
+    }
 }
 
 static ptrdiff_t read_pieces(void *ctx, char *dst, size_t max)
@@ -236,16 +184,16 @@ static ptrdiff_t read_pieces(void *ctx, char *dst, size_t max)
 static enum flow respond_gzip(struct request *r, struct call *c)
 {
     struct gzip_list *g = c->state;
-    struct list_meta meta = {.revision = g->listing->revision, .remaining = -1};
     struct buffer head = BUFFER_IN(r->arena);
 
+    buffer_add(&head, g->head);
+    if (g->items->n && !c->rep.form->list)
+        buffer_add(&head, c->rep.form->first);
     gzip_join_begin(&g->join, g->header);
     add_piece(r->arena, g, (struct text){g->header, sizeof(g->header)});
-    c->rep.form->list_head(&c->rep, &meta, &head);
     add_plain(r->arena, g, buffer_text(&head));
-    if (!add_leaves(r->arena, &c->rep, g))
-        return fail_unreadable(r, c);
-    add_plain(r->arena, g, TEXT("]}\n"));
+    add_runs(r->arena, c->rep.form, g);
+    add_plain(r->arena, g, g->tail);
     gzip_join_end(&g->join, g->trailer);
     add_piece(r->arena, g, (struct text){g->trailer, sizeof(g->trailer)});
 
@@ -257,14 +205,15 @@ static enum flow respond_gzip(struct request *r, struct call *c)
     return FLOW_DONE;
 }
 
-enum flow respond_list_gzip(struct request *r, struct call *c, struct listing *l)
+enum flow respond_list_gzip(struct request *r, struct call *c, const struct list_items *items, struct text head,
+                            struct text tail)
 {
     struct gzip_list *g = ARENA_NEW(r->arena, struct gzip_list);
 
-    g->listing = l;
+    *g = (struct gzip_list){.items = items, .head = head, .tail = tail};
     c->state = g;
     c->step = respond_gzip;
-    if (!request_may_block(r) && !leaves_are_made(l))
+    if (!request_may_block(r) && !leaves_are_made(items))
         return FLOW_BLOCK;
     return respond_gzip(r, c);
 }

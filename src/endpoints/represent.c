@@ -125,23 +125,26 @@ struct text json_metadata_of(struct text json)
     return TEXT("{}");
 }
 
-static struct blob *make_partial(struct object *o, const void *of, uint32_t number, void *ctx)
+void partial_write(struct buffer *b, const struct object *o, const char *version)
 {
-    struct buffer b = BUFFER_INIT;
-    struct blob *blob;
-
-    buffer_addf(&b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":",
-                (const char *)of);
-    buffer_add(&b, json_metadata_of(o->json));
-    buffer_add_char(&b, '}');
-    blob = blob_new(buffer_text(&b));
-    buffer_deinit(&b);
-    return blob;
+    buffer_addf(b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":", version);
+    buffer_add(b, json_metadata_of(o->json));
+    buffer_add_char(b, '}');
 }
 
-static const char *partial_version(const struct representation *rep)
+static struct blob *make_partial(struct object *o, const void *of, uint32_t number, void *ctx)
 {
-    return text_is(rep->accepted.as_version, "v1beta1") ? "v1beta1" : "v1";
+    CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
+
+    partial_write(&b, o, of);
+    return blob_new(buffer_text(&b));
+}
+
+const char *partial_version(const struct representation *rep)
+{
+    static const char v1[] = "v1", v1beta1[] = "v1beta1";
+
+    return text_is(rep->accepted.as_version, v1beta1) ? v1beta1 : v1;
 }
 
 static const struct schema_kind *partial_kind(const struct representation *rep)
@@ -158,14 +161,20 @@ struct text object_partial_as(struct object *o, const struct representation *rep
     return b ? blob_text(b) : TEXT_NONE;
 }
 
-static struct text partial_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+static struct text partial_item(const struct representation *rep, struct object *o, struct arena *a)
 {
     return object_partial_as(o, rep);
 }
 
+static const void *partial_shared_of(const struct representation *rep, uint32_t *ret_number)
+{
+    *ret_number = 0;
+    return partial_version(rep);
+}
+
 static struct text partial_single(struct representation *rep, struct object *o, struct buffer *scratch)
 {
-    return partial_item(rep, o, scratch);
+    return object_partial_as(o, rep);
 }
 
 static struct blob *make_partial_protobuf(struct object *o, const void *of, uint32_t number, void *ctx)
@@ -205,8 +214,14 @@ static bool skips_type(struct text json, const struct schema_kind *kind, size_t 
     return true;
 }
 
+static const void *kind_shared_of(const struct representation *rep, uint32_t *ret_number)
+{
+    *ret_number = 0;
+    return rep->kind;
+}
+
 /* Behind the "{" that first and next end with. */
-static struct text json_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+static struct text json_item(const struct representation *rep, struct object *o, struct arena *a)
 {
     struct text json = object_json_as(o, rep->kind);
     size_t n = 1;
@@ -290,7 +305,7 @@ static struct text message_of(struct text envelope)
     return message;
 }
 
-static struct text protobuf_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+static struct text protobuf_item(const struct representation *rep, struct object *o, struct arena *a)
 {
     return message_of(object_protobuf_as(o, rep->kind));
 }
@@ -308,12 +323,11 @@ static struct text partial_protobuf_single(struct representation *rep, struct ob
     return b ? blob_text(b) : TEXT_NONE;
 }
 
-static struct text partial_protobuf_item(const struct representation *rep, struct object *o,
-                                         struct buffer *scratch)
+static struct text partial_protobuf_item(const struct representation *rep, struct object *o, struct arena *a)
 {
     struct representation mine = *rep;
 
-    return message_of(partial_protobuf_single(&mine, o, scratch));
+    return message_of(partial_protobuf_single(&mine, o, NULL));
 }
 
 /* ListMeta: resourceVersion = 2, continue = 3, remainingItemCount = 4; selfLink = 1 is always there, empty,
@@ -378,6 +392,7 @@ static void partial_protobuf_list(const struct representation *rep, const struct
 const struct representation_form form_json = {
     .name = "json",
     .item = json_item,
+    .shared_of = kind_shared_of,
     .single = json_single,
     .list_head = json_list_head,
     .first = {"{", sizeof("{") - 1},
@@ -388,6 +403,7 @@ const struct representation_form form_json = {
 const struct representation_form form_protobuf = {
     .name = "protobuf",
     .item = protobuf_item,
+    .shared_of = kind_shared_of,
     .single = protobuf_single,
     .list = protobuf_list,
     .is_shared = true,
@@ -395,6 +411,7 @@ const struct representation_form form_protobuf = {
 const struct representation_form form_partial = {
     .name = "partial",
     .item = partial_item,
+    .shared_of = partial_shared_of,
     .single = partial_single,
     .list_head = partial_list_head,
     .first = {"[", sizeof("[") - 1},
@@ -406,6 +423,7 @@ const struct representation_form form_partial = {
 const struct representation_form form_partial_protobuf = {
     .name = "partial protobuf",
     .item = partial_protobuf_item,
+    .shared_of = partial_shared_of,
     .single = partial_protobuf_single,
     .list = partial_protobuf_list,
     .is_shared = true,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tables. Printing an object costs a tree and a dozen look-ups, so it is done once: the row's bytes hang off the object,
- * and an answer copies them, filling in the ages.
+/* Tables. Printing an object costs a tree and a dozen look-ups, so it is done once: the row's bytes, the object's metadata
+ * included, hang off the object, and an answer copies them, filling in the ages.
  * Source: kubernetes/kubernetes pkg/printers/tablegenerator.go, kubernetes/apiserver pkg/registry/rest/table.go,
  * pkg/endpoints/handlers/response.go. */
 #include "endpoints/table.h"
@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 #include "endpoints/printers/printers.h"
+
+#define AGE_BYTES_MAX (DURATION_TEXT_MAX + 16) /* with "<invalid>" escaped */
 
 /* --- columns ---------------------------------------------------------------------------------------------------------------- */
 
@@ -116,17 +118,48 @@ static void add_conditions(struct buffer *b, const struct object *o, const struc
                         rows[i].phase, rows[i].message);
 }
 
-/* The form: number of holes, holes, the row up to its object. */
-static struct blob *make_cells(struct object *o, const void *of, uint32_t number, void *ctx)
+/* What hangs off the object: this, the holes, then the row. */
+struct row_head {
+    uint32_t n_holes;
+    uint32_t bytes_max; /* of the row with its holes filled */
+};
+
+/* Whether a row is whole, and with whose metadata; otherwise it ends where its object begins. */
+enum row_number { ROW_CELLS, ROW_V1, ROW_V1BETA1 };
+
+static struct blob *row_blob(const struct row *row, struct text after)
+{
+    static const char begin[] = "{\"cells\":[";
+    size_t n = sizeof(begin) - 1 + row->json.n + after.n;
+    struct row_head head = {.n_holes = (uint32_t)row->n_holes,
+                            .bytes_max = (uint32_t)(n + row->n_holes * AGE_BYTES_MAX)};
+    struct blob *blob = blob_alloc(sizeof(head) + row->n_holes * sizeof(row->holes[0]) + n);
+    char *to = blob->p;
+
+    memcpy(to, &head, sizeof(head));
+    to += sizeof(head);
+    for (size_t i = 0; i < row->n_holes; i++) {
+        struct row_hole hole = row->holes[i];
+        hole.at += sizeof(begin) - 1;
+        memcpy(to, &hole, sizeof(hole));
+        to += sizeof(hole);
+    }
+    memcpy(to, begin, sizeof(begin) - 1);
+    to += sizeof(begin) - 1;
+    if (row->json.n)
+        memcpy(to, row->json.p, row->json.n);
+    memcpy(to + row->json.n, after.p, after.n);
+    return blob;
+}
+
+static struct blob *make_row(struct object *o, const void *of, uint32_t number, void *ctx)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     CLEANUP(status_clear) struct status st = {0};
     const struct columns *columns = ctx;
     struct row row = {.a = a, .json = BUFFER_IN(a)};
-    struct buffer b = BUFFER_IN(a), end = BUFFER_IN(a);
+    struct buffer end = BUFFER_IN(a);
     struct value stored, tree;
-    static const char begin[] = "{\"cells\":[";
-    uint64_t n;
 
     if (object_tree(a, o, &stored, &st) < 0)
         goto fail;
@@ -137,18 +170,14 @@ static struct blob *make_cells(struct object *o, const void *of, uint32_t number
     row.o = &tree;
     for (size_t i = 0; i < columns->n; i++)
         print_cell(&row, &columns->p[i]);
-    n = row.n_holes;
-    for (size_t i = 0; i < n; i++)
-        row.holes[i].at += sizeof(begin) - 1;
-    buffer_add_bytes(&b, &n, sizeof(n));
-    buffer_add_bytes(&b, row.holes, n * sizeof(row.holes[0]));
-    buffer_add_str(&b, begin);
-    buffer_add(&b, buffer_text(&row.json));
     buffer_add_char(&end, ']');
     add_conditions(&end, o, &stored);
-    buffer_add(&b, buffer_text(&end));
-    buffer_add_str(&b, ",\"object\":");
-    return blob_new(buffer_text(&b));
+    buffer_add_str(&end, ",\"object\":");
+    if (number != ROW_CELLS) {
+        partial_write(&end, o, number == ROW_V1BETA1 ? "v1beta1" : "v1");
+        buffer_add_char(&end, '}');
+    }
+    return row_blob(&row, buffer_text(&end));
 fail:
     log_error("Cannot print an object", LOG_TEXT("key", o->key), LOG_STR("error", st.message));
     return NULL;
@@ -180,51 +209,74 @@ static void add_filled(struct buffer *b, struct text json, const void *holes, si
     buffer_add(b, text_from(json, done));
 }
 
-/* The row up to its object. False: the object cannot be printed. */
-static bool add_cells(struct buffer *b, const struct resource_type *type, struct object *o, int64_t now_ns)
+static struct text row_of(const struct resource_type *type, struct object *o, enum row_number number)
 {
     struct columns columns = columns_of(type);
-    struct blob *blob = object_form_get(o, FORM_CELLS, columns.of, 0, make_cells, &columns);
-    struct text json;
-    uint64_t n;
+    struct blob *blob = object_form_get(o, FORM_CELLS, columns.of, number, make_row, &columns);
 
-    if (!blob)
-        return false;
-    memcpy(&n, blob->p, sizeof(n));
-    json = text_from(blob_text(blob), sizeof(n) + n * sizeof(struct row_hole));
-    add_filled(b, json, blob->p + sizeof(n), n, now_ns);
-    return true;
+    return blob ? blob_text(blob) : TEXT_NONE;
+}
+
+static void fill_row(struct buffer *b, struct text row, int64_t now_ns)
+{
+    struct row_head head;
+
+    memcpy(&head, row.p, sizeof(head));
+    if (head.bytes_max) /* none is known of a row that was made for this list */
+        buffer_room(b, head.bytes_max);
+    add_filled(b, text_from(row, sizeof(head) + head.n_holes * sizeof(struct row_hole)), row.p + sizeof(head),
+               head.n_holes, now_ns);
 }
 
 /* --- rows and tables ---------------------------------------------------------------------------------------------------------- */
 
-static struct text row_object(const struct representation *rep, struct object *o)
+static enum row_number whole_row(const struct representation *rep)
 {
-    switch (rep->include) {
-    case INCLUDE_OBJECT:
-        return object_json_as(o, rep->kind);
-    case INCLUDE_NONE:
-        return TEXT("null");
-    case INCLUDE_METADATA:
-        break;
-    }
-    return object_partial_as(o, rep);
+    return text_is(rep->accepted.as_version, "v1beta1") ? ROW_V1BETA1 : ROW_V1;
 }
 
-static bool add_row(const struct representation *rep, struct object *o, struct buffer *b)
+/* Adds a row whose object is not its metadata. */
+static bool add_row_around(const struct representation *rep, struct object *o, struct buffer *b)
 {
-    struct text object = row_object(rep, o);
+    struct text row = row_of(rep->resource->type, o, ROW_CELLS);
+    struct text object = rep->include == INCLUDE_NONE ? TEXT("null") : object_json_as(o, rep->kind);
 
-    if (!object.p || !add_cells(b, rep->resource->type, o, clock_now_ns()))
+    if (!row.p || !object.p)
         return false;
+    fill_row(b, row, clock_now_ns());
     buffer_add(b, object);
     buffer_add_char(b, '}');
     return true;
 }
 
-static struct text table_item(const struct representation *rep, struct object *o, struct buffer *scratch)
+/* Without holes, so that all of them are filled in alike. */
+static struct text bare_row(const struct representation *rep, struct object *o, struct arena *a)
 {
-    return add_row(rep, o, scratch) ? buffer_text(scratch) : TEXT_NONE;
+    struct buffer b = BUFFER_IN(a);
+    struct row_head head = {0};
+
+    buffer_add_bytes(&b, &head, sizeof(head));
+    return add_row_around(rep, o, &b) ? buffer_text(&b) : TEXT_NONE;
+}
+
+static struct text table_item(const struct representation *rep, struct object *o, struct arena *a)
+{
+    if (rep->include != INCLUDE_METADATA)
+        return bare_row(rep, o, a);
+    return row_of(rep->resource->type, o, whole_row(rep));
+}
+
+static bool is_arranged(const struct resource_type *type)
+{
+    return text_is(type->name, "flowschemas") && text_is(type->group, "flowcontrol.apiserver.k8s.io");
+}
+
+static const void *table_shared_of(const struct representation *rep, uint32_t *ret_number)
+{
+    if (rep->include != INCLUDE_METADATA || is_arranged(rep->resource->type))
+        return NULL;
+    *ret_number = whole_row(rep);
+    return columns_of(rep->resource->type).of;
 }
 
 static const char *version_of(const struct representation *rep)
@@ -260,8 +312,14 @@ static struct text table_single(struct representation *rep, struct object *o, st
 
     add_head(rep, &meta, scratch);
     rep->has_no_headers = true;
-    if (!add_row(rep, o, scratch))
+    if (rep->include == INCLUDE_METADATA) {
+        struct text row = row_of(rep->resource->type, o, whole_row(rep));
+        if (!row.p)
+            return TEXT_NONE;
+        fill_row(scratch, row, clock_now_ns());
+    } else if (!add_row_around(rep, o, scratch)) {
         return TEXT_NONE;
+    }
     buffer_add_str(scratch, "]}");
     return buffer_text(scratch);
 }
@@ -319,10 +377,9 @@ static int compare_ordered(const void *x, const void *y)
 static void table_arrange(const struct representation *rep, struct object **objects, size_t n)
 {
     CLEANUP(arena_freep) struct arena *a = NULL;
-    const struct resource_type *type = rep->resource->type;
     struct ordered *all;
 
-    if (!text_is(type->name, "flowschemas") || !text_is(type->group, "flowcontrol.apiserver.k8s.io"))
+    if (!is_arranged(rep->resource->type))
         return;
     a = arena_new();
     all = ARENA_ARRAY(a, struct ordered, n + 1);
@@ -341,6 +398,8 @@ static void table_arrange(const struct representation *rep, struct object **obje
 const struct representation_form form_table = {
     .name = "table",
     .item = table_item,
+    .fill = fill_row,
+    .shared_of = table_shared_of,
     .single = table_single,
     .list_head = table_list_head,
     .arrange = table_arrange,

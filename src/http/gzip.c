@@ -81,7 +81,9 @@ static uint32_t crc_of(struct text plain)
 
 void gzip_deflate_part(struct buffer *out, struct text plain, int level, struct gzip_part *ret)
 {
-    *ret = (struct gzip_part){.crc = crc_of(plain), .plain_bytes = plain.n};
+    *ret = (struct gzip_part){.crc = crc_of(plain),
+                              .crc_shift = (uint32_t)crc32_combine_gen((z_off_t)plain.n),
+                              .plain_bytes = plain.n};
     deflate_all(raw_deflate(level), out, plain, Z_FULL_FLUSH);
 }
 
@@ -100,10 +102,10 @@ void gzip_join_begin(struct gzip_join *j, char dst[GZIP_HEADER_BYTES])
     memcpy(dst, header, sizeof(header));
 }
 
-void gzip_join_add(struct gzip_join *j, uint32_t crc, uint64_t plain_bytes)
+void gzip_join_add(struct gzip_join *j, const struct gzip_part *part)
 {
-    j->crc = (uint32_t)crc32_combine(j->crc, crc, (z_off_t)plain_bytes);
-    j->plain_bytes += plain_bytes;
+    j->crc = (uint32_t)crc32_combine_op(j->crc, part->crc, part->crc_shift);
+    j->plain_bytes += part->plain_bytes;
 }
 
 void gzip_join_end(struct gzip_join *j, char dst[GZIP_TRAILER_BYTES])
@@ -122,7 +124,7 @@ struct blob *gzip_blob(struct text plain, int level)
     gzip_join_begin(&join, buffer_room(&out, GZIP_HEADER_BYTES));
     out.n += GZIP_HEADER_BYTES;
     gzip_deflate_part(&out, plain, level, &part);
-    gzip_join_add(&join, part.crc, part.plain_bytes);
+    gzip_join_add(&join, &part);
     gzip_join_end(&join, buffer_room(&out, GZIP_TRAILER_BYTES));
     out.n += GZIP_TRAILER_BYTES;
     return blob_new(buffer_text(&out));

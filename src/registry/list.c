@@ -236,6 +236,52 @@ struct object *listing_next(struct listing *l)
     return NULL;
 }
 
+static bool has_selectors(const struct list_request *req)
+{
+    return (req->labels && req->labels->n) || (req->fields && req->fields->n);
+}
+
+bool listing_is_range(const struct listing *l)
+{
+    return !has_selectors(&l->request);
+}
+
+/* How many items of the leaf, from leaf->from on, lie in the range. */
+static size_t count_in_range(const struct listing *l, const struct tree_leaf *leaf)
+{
+    size_t low = leaf->from, high = leaf->n;
+
+    if (low == high || text_starts(((const struct object *)leaf->items[high - 1])->key, l->prefix))
+        return high - low;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (text_starts(((const struct object *)leaf->items[mid])->key, l->prefix))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low - leaf->from;
+}
+
+bool listing_next_run(struct listing *l, struct listing_run *ret)
+{
+    if (l->is_done || !tree_iter_next_leaf(&l->iter, &ret->leaf)) {
+        l->is_done = true;
+        return false;
+    }
+    ret->from = ret->leaf.from;
+    ret->n = l->prefix.n ? count_in_range(l, &ret->leaf) : ret->leaf.n - ret->from;
+    l->is_done = ret->from + ret->n < ret->leaf.n;
+    if (l->request.limit > 0 && (int64_t)ret->n > l->request.limit - l->n_given) {
+        ret->n = (size_t)(l->request.limit - l->n_given);
+        l->is_done = l->has_more = true;
+    }
+    l->n_given += (int64_t)ret->n;
+    if (ret->n && l->request.limit > 0)
+        l->last_key = ((const struct object *)ret->leaf.items[ret->from + ret->n - 1])->key;
+    return ret->n > 0;
+}
+
 static size_t count_behind(const struct listing *l)
 {
     const struct tree *t = l->snapshot.tree;
@@ -253,13 +299,10 @@ static size_t count_behind(const struct listing *l)
 
 struct text listing_continue(struct arena *a, const struct listing *l, int64_t *ret_remaining)
 {
-    const struct list_request *req = &l->request;
-    bool selects = (req->labels && req->labels->n) || (req->fields && req->fields->n);
-
     *ret_remaining = -1;
     if (!l->has_more)
         return TEXT_NONE;
-    if (!selects)
+    if (!has_selectors(&l->request))
         *ret_remaining = (int64_t)count_behind(l);
     struct buffer next = BUFFER_IN(a);
     buffer_add(&next, text_from(l->last_key, l->prefix.n));

@@ -578,5 +578,40 @@ static void tree_item_unref(void *item)
     object_unref(item);
 }
 
+static void tree_free_extra(void *extra)
+{
+    for (struct leaf_form *f = extra, *next; f; f = next) {
+        next = f->next;
+        f->free(f);
+    }
+}
+
 const struct tree_ops object_tree_ops = {
-    .key = tree_key, .ref = tree_item_ref, .unref = tree_item_unref, .free_extra = free};
+    .key = tree_key, .ref = tree_item_ref, .unref = tree_item_unref, .free_extra = tree_free_extra};
+
+static struct leaf_form *leaf_form_among(struct leaf_form *f, const void *form, const void *of, uint32_t number)
+{
+    while (f && !(f->form == form && f->of == of && f->number == number))
+        f = f->next;
+    return f;
+}
+
+struct leaf_form *leaf_form_find(const struct tree_leaf *leaf, const void *form, const void *of, uint32_t number)
+{
+    return leaf_form_among(atomic_load_explicit(leaf->extra, memory_order_acquire), form, of, number);
+}
+
+struct leaf_form *leaf_form_add(const struct tree_leaf *leaf, struct leaf_form *mine)
+{
+    void *first = atomic_load_explicit(leaf->extra, memory_order_acquire);
+    do {
+        struct leaf_form *theirs = leaf_form_among(first, mine->form, mine->of, mine->number);
+        if (theirs) {
+            mine->free(mine);
+            return theirs;
+        }
+        mine->next = first;
+    } while (!atomic_compare_exchange_strong_explicit(leaf->extra, &first, mine, memory_order_acq_rel,
+                                                      memory_order_acquire));
+    return mine;
+}

@@ -29,7 +29,8 @@ static void fill(struct fixture *f, const char *namespace, int n)
             201);
     for (int i = 0; i < n; i++) {
         struct buffer b = BUFFER_IN(f->a);
-        buffer_addf(&b, "{\"metadata\":{\"name\":\"c%03d\"},\"data\":{\"k\":\"", i);
+        buffer_addf(&b, "{\"metadata\":{\"name\":\"c%03d\",\"annotations\":{\"note\":\"%01000d\"}},\"data\":{\"k\":\"", i,
+                    i);
         for (int k = 0; k < 100; k++)
             buffer_addf(&b, "%d words of no great value, ", i * k);
         buffer_add_str(&b, "\"}}");
@@ -38,10 +39,10 @@ static void fill(struct fixture *f, const char *namespace, int n)
     }
 }
 
-static void compare(struct fixture *f, const char *path)
+static void compare_as(struct fixture *f, const char *path, const char *accept)
 {
-    struct reply plain = get(f, path);
-    struct reply small = call(f, "GET", path, "Accept-Encoding: gzip\r\n", NULL);
+    struct reply plain = call(f, "GET", path, accept, NULL);
+    struct reply small = call(f, "GET", path, arena_printf(f->a, "%sAccept-Encoding: gzip\r\n", accept), NULL);
 
     ck_code(plain, 200);
     ck_code(small, 200);
@@ -50,6 +51,19 @@ static void compare(struct fixture *f, const char *path)
     ck_assert(text_is(reply_header(&small, "Vary"), "Accept-Encoding"));
     ck_assert_uint_lt(small.body.n, plain.body.n / 2);
     ck_assert(text_eq(inflated(f, small.body), plain.body));
+}
+
+static void compare(struct fixture *f, const char *path)
+{
+    compare_as(f, path, "");
+}
+
+static void compare_forms(struct fixture *f, const char *path)
+{
+    compare_as(f, path, "Accept: application/vnd.kubernetes.protobuf\r\n");
+    compare_as(f, path, "Accept: application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n");
+    compare_as(f, path,
+               "Accept: application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io\r\n");
 }
 
 START_TEST(whole_lists)
@@ -62,6 +76,8 @@ START_TEST(whole_lists)
     fill(&f, "c", 90);
     compare(&f, "/api/v1/configmaps");
     compare(&f, "/api/v1/configmaps"); /* out of the leaves that the first one made */
+    compare_forms(&f, "/api/v1/configmaps");
+    compare_forms(&f, "/api/v1/namespaces/b/configmaps");
     compare(&f, "/api/v1/namespaces/b/configmaps");
     ck_code(call(&f, "DELETE", "/api/v1/namespaces/b/configmaps/c070", "", NULL), 200);
     compare(&f, "/api/v1/namespaces/b/configmaps");

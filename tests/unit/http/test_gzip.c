@@ -64,7 +64,7 @@ START_TEST(parts_join_in_any_order)
         gzip_join_begin(&j, head);
         buffer_add_bytes(&out, head, sizeof(head));
         for (const int *i = orders[o]; *i >= 0; i++) {
-            gzip_join_add(&j, parts[*i].crc, parts[*i].plain_bytes);
+            gzip_join_add(&j, &parts[*i]);
             buffer_add(&out, parts[*i].deflated);
             buffer_add(&wanted, plain[*i]);
         }

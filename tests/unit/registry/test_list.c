@@ -44,6 +44,18 @@ static const char *read_all(struct listing *l)
     return buffer_str(&b);
 }
 
+static const char *read_runs(struct listing *l)
+{
+    struct buffer b = BUFFER_IN(w.arena);
+    struct listing_run run;
+
+    while (listing_next_run(l, &run))
+        for (size_t i = 0; i < run.n; i++)
+            buffer_addf(&b, "%s%.*s", b.n ? " " : "",
+                        TEXT_ARG(((const struct object *)run.leaf.items[run.from + i])->key));
+    return buffer_str(&b);
+}
+
 static int open_list(struct listing *l, const struct list_request *req, struct status *st)
 {
     uint64_t wait_for;
@@ -96,6 +108,15 @@ START_TEST(ranges_and_selectors_choose)
         ck_assert_msg(!strcmp(keys, r->keys) && (token.n > 0) == (r->remaining != -2) &&
                           (!token.n || remaining == r->remaining),
                       "row %zu: %s, %lld left", i, keys, (long long)remaining);
+        listing_close(&l);
+        if (labels.n || fields.n)
+            continue;
+        int64_t remaining_of_runs;
+        ck_assert_int_eq(open_list(&l, &req, &st), 0);
+        ck_assert(listing_is_range(&l));
+        ck_assert_str_eq(read_runs(&l), r->keys);
+        ck_assert(text_eq(listing_continue(w.arena, &l, &remaining_of_runs), token));
+        ck_assert_int_eq(remaining_of_runs, remaining);
         listing_close(&l);
     }
     world_stop(&w);
