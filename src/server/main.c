@@ -3,6 +3,18 @@
 #include "server.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
+
+/* Watches are connections: as many as the system allows. Go's runtime does the same. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
 
 int main(int argc, char **argv)
 {
@@ -24,5 +36,6 @@ int main(int argc, char **argv)
         printf("keelson " KEELSON_VERSION " (Kubernetes v1.36.3)\n");
         return 0;
     }
+    raise_descriptor_limit();
     return server_run(&settings);
 }
