@@ -163,6 +163,7 @@ void connections_stop(struct connections *cs)
 void connections_add(struct connections *cs, struct connection *c)
 {
     c->home = cs;
+    c->watch_fd = cs->epoll_fd;
     pthread_mutex_lock(&cs->mu);
     list_append(&cs->all, &c->link);
     if (cs->is_cutting)
@@ -194,12 +195,6 @@ void connection_set_stream(struct connection *c, struct stream *s)
     stream_unref(before);
     if (is_unwanted)
         stream_abort(s);
-}
-
-void connection_await_room(struct connection *c)
-{
-    struct epoll_event room = {.events = EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
-    epoll_ctl(c->home->epoll_fd, EPOLL_CTL_MOD, c->fd, &room);
 }
 
 void connection_await_input(struct connection *c)

@@ -101,12 +101,9 @@ static void send_late(struct exchange *ex)
     struct text answer = late_answer(ex, scratch);
     gnutls_session_t tls = ex->connection->tls_session;
 
-    if (tls) {
-        gnutls_record_send(tls, answer.p, answer.n);
+    transport_send(ex->connection, answer);
+    if (tls)
         gnutls_bye(tls, GNUTLS_SHUT_WR);
-    } else {
-        send(ex->connection->fd, answer.p, answer.n, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
     shutdown(ex->connection->fd, SHUT_WR);
 }
 

@@ -78,7 +78,8 @@ struct listener {
     struct websocket_loop *websockets; /* websockets_mu: NULL until the first one */
 };
 
-/* Called by the chain. */
+/* --- exchange.c --- */
+
 void exchange_suspend(struct exchange *ex); /* event loop only */
 /* The response is set. may_work: on a worker, where compressing may take its time. Any thread; ex may be gone
  * when it returns. */
@@ -105,7 +106,7 @@ void deadline_disarm(struct exchange *ex);
 struct connection;
 void stream_attach(struct stream *s, struct connection *c, struct workers *senders, bool is_chunked);
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
-void stream_has_room(struct stream *s);                         /* the socket has, after connection_await_room() */
+void stream_has_room(struct stream *s);                         /* the socket has, after transport_await_room() */
 void stream_detach(struct stream *s);                           /* once; runs closed */
 
 /* Another reader than libmicrohttpd: it takes whole entries, and is woken (any thread, the stream's mutex held) when there
@@ -126,6 +127,7 @@ struct connections;
 struct connection {
     struct list link; /* mu of connections */
     struct connections *home;
+    int watch_fd; /* home's epoll set */
     struct exchange *exchange; /* the request that is being read or answered; event loop only */
     struct stream *stream;     /* mu of connections: the answer that runs, with a reference */
     bool awaits_input;         /* mu of connections: suspended until the peer sends */
@@ -139,6 +141,7 @@ struct connection {
     size_t n_certs;
     struct tls_context *tls; /* one reference, or NULL */
     void *tls_session;
+    void (*starved)(struct connection *c); /* see transport_start */
     bool was_used;   /* a request was answered on it before */
     bool was_corked; /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it
                       */
@@ -156,8 +159,6 @@ void connections_add(struct connections *cs, struct connection *c);
 void connections_remove(struct connection *c);
 void connection_set_stream(struct connection *c,
                            struct stream *s); /* takes a reference of its own; NULL: it ended */
-/* Has stream_has_room() called once the socket takes more; while a stream is set. Takes no lock. */
-void connection_await_room(struct connection *c);
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
 /* Takes the socket away from libmicrohttpd, which goes on with one that stays silent until c->silent_fd is closed: c->fd and the
@@ -169,10 +170,14 @@ void connections_abort(struct connections *cs, bool cut_all);
 
 /* --- transport.c --- */
 
-void transport_start(struct connection *c); /* makes c->tls_session read and write through c */
+/* Makes c->tls_session read and write through c; starved is called when there is nothing to read before c's first
+ * request. */
+void transport_start(struct connection *c, void (*starved)(struct connection *c));
 /* Sends past libmicrohttpd, whose connection must be suspended. How much was taken, less than all if the socket is full:
  * then the rest, and nothing else, must be given next. -1: the connection is lost. */
-ptrdiff_t connection_send(struct connection *c, struct text bytes);
+ptrdiff_t transport_send(struct connection *c, struct text bytes);
+/* Has stream_has_room() called once the socket takes more; while a stream is set. Any thread. */
+void transport_await_room(struct connection *c);
 
 /* --- tls.c --- */
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libmicrohttpd's side of a request. Its callbacks come in this order, all on the connection's event loop:
+ *
  *   on_connection  a connection is open
  *   on_uri         a request's first line is there, untouched: the exchange is made, in its own arena
- *   on_request     with the header; with each piece of the body; at its end: the chain starts. Once more when
- * the chain was done elsewhere and has resumed the connection: the response is queued on_completed   the
- * response was sent or the connection lost: the chain unwinds, the arena goes on_connection  the connection
- * is closed Header names and values are libmicrohttpd's memory, which lasts until on_completed; nothing else
- * is copied but the request's first line, which libmicrohttpd changes in place. */
+ *   on_request     with the header; with each piece of the body; at its end: the chain starts. Once more when the chain
+ *                  was done elsewhere and has resumed the connection: the response is queued
+ *   on_completed   the response was sent or the connection lost: the chain unwinds, the arena goes
+ *   on_connection  the connection is closed
+ *
+ * Header names and values are libmicrohttpd's memory, which lasts until on_completed; nothing else is copied but the
+ * request's first line, which libmicrohttpd changes in place. */
 #include "http/listener.h"
 
 #include <arpa/inet.h>
@@ -62,7 +65,7 @@ static void start_tls(struct listener *l, struct connection *c, struct MHD_Conne
     if (!c->tls_session || !tls_context_apply(c->tls, c->tls_session))
         shutdown(c->fd, SHUT_RDWR);
     else
-        transport_start(c);
+        transport_start(c, connection_await_input);
 }
 
 static void exchange_free(struct exchange *ex)
@@ -318,43 +321,6 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
         atomic_fetch_sub(&l->n_long_running, 1);
     if (was_counted)
         atomic_fetch_sub(&l->n_exchanges, 1);
-}
-
-void exchange_suspend(struct exchange *ex)
-{
-    ex->is_suspended = true;
-    MHD_suspend_connection(ex->mhd);
-    deadline_arm(ex);
-}
-
-void exchange_to_worker(struct exchange *ex, void (*run)(struct work *))
-{
-    ex->work.run = run;
-    workers_add(ex->listener->opt.workers, &ex->work);
-}
-
-static void gzip_on_worker(struct work *w)
-{
-    exchange_done(CONTAINER_OF(w, struct exchange, work), true);
-}
-
-void exchange_done(struct exchange *ex, bool may_work)
-{
-    if (exchange_wants_gzip(ex)) {
-        if (!may_work && ex->listener->opt.workers) {
-            if (!ex->is_suspended)
-                exchange_suspend(ex);
-            exchange_to_worker(ex, gzip_on_worker);
-            return;
-        }
-        exchange_gzip(ex);
-    }
-    deadline_disarm(ex);
-    bool is_suspended = ex->is_suspended;
-    struct MHD_Connection *mhd = ex->mhd;
-    atomic_store_explicit(&ex->phase, PHASE_DONE, memory_order_release);
-    if (is_suspended)
-        MHD_resume_connection(mhd);
 }
 
 /* --- start --- */

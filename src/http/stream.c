@@ -307,7 +307,7 @@ static bool sleep_until_room(struct stream *s)
     bool sleeps = s->state != STREAM_CLOSED;
     if (sleeps) {
         s->lent = BLOCKED;
-        connection_await_room(s->connection); /* tells at once if there is some again */
+        transport_await_room(s->connection); /* tells at once if there is some again */
     }
     pthread_mutex_unlock(&s->mu);
     return sleeps;
@@ -353,7 +353,7 @@ static void send_some(struct work *work)
             }
             continue;
         }
-        ptrdiff_t n = connection_send(s->connection, out);
+        ptrdiff_t n = transport_send(s->connection, out);
         if (n < 0) {
             close_and_give_back(s);
             return;

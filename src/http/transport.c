@@ -8,6 +8,7 @@
  * so: it then fills its segments before it sends them. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base.h"
@@ -16,7 +17,7 @@
 static ssize_t nothing_now(struct connection *c)
 {
     if (c->is_new)
-        connection_await_input(c);
+        c->starved(c);
     errno = EAGAIN;
     return -1;
 }
@@ -49,7 +50,7 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
     return sendmsg(c->fd, &msg, MSG_NOSIGNAL | (c->has_more ? MSG_MORE : 0));
 }
 
-ptrdiff_t connection_send(struct connection *c, struct text bytes)
+ptrdiff_t transport_send(struct connection *c, struct text bytes)
 {
     size_t done = 0;
     while (done < bytes.n) {
@@ -65,8 +66,15 @@ ptrdiff_t connection_send(struct connection *c, struct text bytes)
     return (ptrdiff_t)done;
 }
 
-void transport_start(struct connection *c)
+void transport_await_room(struct connection *c)
 {
+    struct epoll_event room = {.events = EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    epoll_ctl(c->watch_fd, EPOLL_CTL_MOD, c->fd, &room);
+}
+
+void transport_start(struct connection *c, void (*starved)(struct connection *c))
+{
+    c->starved = starved;
     gnutls_transport_set_ptr2(c->tls_session, c, c);
     gnutls_transport_set_vec_push_function(c->tls_session, push);
     gnutls_transport_set_pull_function(c->tls_session, pull);
