@@ -3,6 +3,7 @@
 
 #include "base/arena.h"      /* memory that dies together */
 #include "base/base64.h"     /* RFC 4648 */
+#include "base/buffer.h"     /* growing bytes, shared bytes */
 #include "base/clock.h"      /* time, fakeable */
 #include "base/containers.h" /* vector, list, hash map */
 #include "base/duration.h"   /* Go's durations */
@@ -14,7 +15,7 @@
 #include "base/metrics.h"    /* counters, gauges, histograms */
 #include "base/random.h"     /* randomness, UUIDs */
 #include "base/status.h"     /* the one error type */
-#include "base/text.h"       /* views, buffers, blobs */
+#include "base/text.h"       /* views */
 #include "base/tree.h"       /* the persistent ordered tree */
 #include "base/value.h"      /* object trees */
 #include "base/watched_file.h" /* files that are read again when they change */

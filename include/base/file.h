@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 #include "base/status.h"
-#include "base/text.h"
+#include "base/buffer.h"
 
 /* Adds the file's bytes to b. "open PATH: no such file or directory", as Go words it, otherwise. */
 int file_read(const char *path, struct buffer *b, struct status *st);

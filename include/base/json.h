@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "base/text.h"
+#include "base/buffer.h"
 #include "base/value.h"
 
 #define JSON_DEPTH_MAX 10000 /* as Go's encoding/json */

@@ -11,7 +11,7 @@
 
 #include "base/arena.h"
 #include "base/macros.h"
-#include "base/text.h"
+#include "base/buffer.h"
 
 enum status_reason {
     STATUS_OK, /* no error */

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "base/text.h"
+#include "base/buffer.h"
 
 struct gzip_part {
     uint32_t crc;

@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "base/text.h"
+#include "base/buffer.h"
 
 struct filter;
 struct stream;

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "base/text.h"
+#include "base/buffer.h"
 #include "base/value.h"
 
 enum yaml_type {

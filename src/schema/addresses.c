@@ -3,6 +3,7 @@
  * keeps for old fields) notes what a strict one would refuse; the checks then word it. */
 #include "schema/formats.h"
 
+#include "base/buffer.h"
 #include "base/macros.h"
 
 #define OCTET_LIMIT 0xFFFFFF /* a number never grows past this while it is read */

@@ -5,6 +5,7 @@
  * canonical already and never become a number: quantity_canonical sees that from the text alone. */
 #include "schema/quantity.h"
 
+#include "base/buffer.h"
 #include "base/macros.h"
 
 #define LIMB_BASE 1000000000u

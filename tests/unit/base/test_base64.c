@@ -66,22 +66,22 @@ START_TEST(line_ends_are_ignored_and_faults_are_placed)
         enum base64_form form;
         const char *in, *out; /* out NULL: a fault */
         size_t fault;
-    } rows[] = {
+    } texts[] = {
         {BASE64_STANDARD, "Zm\r\n9v\n", "foo", 0},      {BASE64_STANDARD, "\nZg=\n=\n", "f", 0},
         {BASE64_RAW_URL, "Zm9\nvYg", "foob", 0},         {BASE64_STANDARD, "Zh==", "f", 0},
         {BASE64_STANDARD, "Zm9v!", NULL, 4},             {BASE64_STANDARD, "Zm9vZm", NULL, 4},
         {BASE64_STANDARD, "Zg=x", NULL, 2},              {BASE64_STANDARD, "Zg==Zg==", NULL, 4},
         {BASE64_STANDARD, "=", NULL, 0},
     };
-    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+    for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
         char dst[16];
         size_t fault = 99;
-        ptrdiff_t n = base64_read(rows[i].form, text_of(rows[i].in), dst, &fault);
-        ck_assert_msg((n >= 0) == (rows[i].out != NULL), "row %zu", i);
+        ptrdiff_t n = base64_read(texts[i].form, text_of(texts[i].in), dst, &fault);
+        ck_assert_msg((n >= 0) == (texts[i].out != NULL), "row %zu", i);
         if (n >= 0)
-            ck_assert(text_is((struct text){dst, (size_t)n}, rows[i].out));
+            ck_assert(text_is((struct text){dst, (size_t)n}, texts[i].out));
         else
-            ck_assert_msg(fault == rows[i].fault, "row %zu: %zu", i, fault);
+            ck_assert_msg(fault == texts[i].fault, "row %zu: %zu", i, fault);
     }
 }
 END_TEST
