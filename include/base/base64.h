@@ -2,7 +2,7 @@
  * wherever they stand, and so are bits left over. Threads: any. */
 #pragma once
 
-#include "base/arena.h"
+#include "base/buffer.h"
 
 enum base64_form { BASE64_STANDARD, BASE64_RAW_URL };
 

@@ -10,7 +10,7 @@
 
 #include "base/containers.h"
 #include "base/status.h"
-#include "base/text.h"
+#include "base/buffer.h"
 
 struct http_client;
 struct http_client_options {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/text.h"
+#include "base/buffer.h"
 
 enum protobuf_wire { PROTOBUF_NUMBER, PROTOBUF_BYTES };
 struct protobuf_field {

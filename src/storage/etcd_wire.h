@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/containers.h"
-#include "base/text.h"
+#include "base/buffer.h"
 
 struct etcd_kv {
     struct text key, value; /* in base64, as they came; value.p may be NULL when it is empty */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "schema/formats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
