@@ -118,6 +118,19 @@ struct backend {
  * found by start, which reads everything. */
 int sqlite_open(const char *path, struct backend **ret, struct status *st);
 
+/* Copies of the embedded store. */
+struct sqlite_snapshot {
+    uint64_t revision;
+    size_t n_objects;
+    int64_t bytes;
+};
+/* Copies the database at path into one file at target, which is replaced as a whole. A server may be running on it: the copy is
+ * the state of one moment, history included, and holds up nobody but checkpoints. Checked before it is put in place. */
+int sqlite_snapshot_save(const char *path, const char *target, struct sqlite_snapshot *ret, struct status *st);
+/* Makes the database at path, where none may be, from such a file. Its revisions go on far behind those of the snapshot, and
+ * its history is empty: who has seen what happened after the snapshot must not take a new revision for one that it knows. */
+int sqlite_snapshot_restore(const char *snapshot, const char *path, struct sqlite_snapshot *ret, struct status *st);
+
 /* etcd through its v3 HTTP/JSON gateway. Texts are copied. */
 struct etcd_options {
     const char *const *servers; /* "https://host:port", tried in turn when one fails */

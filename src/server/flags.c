@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "server/flags.h"
+#include "server/subcommands.h"
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -252,6 +253,8 @@ void settings_help(struct buffer *b)
     const char *section = "";
 
     buffer_add_str(b, "keelson serves the Kubernetes API from one process.\n\nUsage:\n  keelson [flags]\n");
+    for (size_t i = 0; i < n_subcommands; i++)
+        buffer_addf(b, "  keelson %s\n      %s\n", subcommands[i].usage, subcommands[i].help);
     for (size_t i = 0; i < n_flags; i++) {
         const struct flag *f = &flags[i];
         if (strcmp(section, f->section) != 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program: settings, then the server. Exit codes: 0 ended as asked, 1 could not start. */
+/* The program: a subcommand, or settings, then the server. Exit codes: 0 ended as asked, 1 could not start. */
 #include "server.h"
 
 #include <stdio.h>
@@ -16,12 +16,17 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+#include "server/subcommands.h"
+
 int main(int argc, char **argv)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     CLEANUP(status_clear) struct status st = {0};
     struct settings settings;
+    const struct subcommand *sub = argc > 1 ? subcommand_find(argv[1]) : NULL;
 
+    if (sub)
+        return sub->run(argc - 1, argv + 1);
     if (settings_read(a, argc, argv, &settings, &st) < 0) {
         fprintf(stderr, "keelson: %s\n", st.message);
         return 1;

@@ -15,7 +15,6 @@
 
 #define APPLICATION_ID 0x6b656c73 /* "kels" */
 #define PAGE_BYTES 8192           /* two or three pods, or a dozen leases: fewer calls than with 4096, for as many bytes */
-#define FORMAT_VERSION 2          /* of the tables below, in user_version */
 #define STRING_OF(x) #x
 #define STRING(x) STRING_OF(x)
 
@@ -25,7 +24,7 @@
 #define CHANGES_SQL                                                                                                    \
     "CREATE TABLE changes(revision INTEGER PRIMARY KEY, previous INTEGER NOT NULL, at INTEGER NOT NULL,"              \
     " expires INTEGER NOT NULL, key TEXT NOT NULL, value BLOB);"
-#define VERSION_SQL "PRAGMA user_version=" STRING(FORMAT_VERSION) ";"
+#define VERSION_SQL "PRAGMA user_version=" STRING(SQLITE_FORMAT_VERSION) ";"
 
 static const char schema_sql[] =
     "PRAGMA page_size=" STRING(PAGE_BYTES) ";BEGIN;" CHANGES_SQL
@@ -126,17 +125,24 @@ static int create_at(const char *path, const char *temporary, struct status *st)
     return sqlite_file_rename(temporary, path, st);
 }
 
-static int create(const char *path, struct status *st)
+int sqlite_file_check_orphan(const char *path, struct status *st)
 {
     CLEANUP(buffer_deinit) struct buffer name = BUFFER_INIT;
     struct stat sb;
     buffer_addf(&name, "%s-wal", path);
-    if (stat(buffer_str(&name), &sb) == 0 && sb.st_size > 0)
-        return status_set(st, STATUS_INTERNAL_ERROR,
-                          "the database %s is missing although its write-ahead log %s is there: restore it from a "
-                          "backup, or remove the log to start anew",
-                          path, buffer_str(&name));
-    buffer_clear(&name);
+    if (stat(buffer_str(&name), &sb) < 0 || sb.st_size == 0)
+        return 0;
+    return status_set(st, STATUS_INTERNAL_ERROR,
+                      "the database %s is missing although its write-ahead log %s is there: restore it from a "
+                      "backup, or remove the log to start anew",
+                      path, buffer_str(&name));
+}
+
+static int create(const char *path, struct status *st)
+{
+    CLEANUP(buffer_deinit) struct buffer name = BUFFER_INIT;
+    if (sqlite_file_check_orphan(path, st) < 0)
+        return -1;
     buffer_addf(&name, "%s.new", path);
     if (unlink(buffer_str(&name)) < 0 && errno != ENOENT)
         return failed(st, "remove", buffer_str(&name));
@@ -146,17 +152,29 @@ static int create(const char *path, struct status *st)
     return result;
 }
 
-static int find_or_create(const char *path, struct status *st)
+int sqlite_file_find(const char *path, struct status *st)
 {
     struct stat sb;
+    if (stat(path, &sb) < 0 && errno == ENOENT)
+        return status_set(st, STATUS_NOT_FOUND, "there is no database at %s", path);
     if (stat(path, &sb) < 0)
-        return errno == ENOENT ? create(path, st) : failed(st, "open", path);
+        return failed(st, "open", path);
     if (!S_ISREG(sb.st_mode))
         return status_set(st, STATUS_INTERNAL_ERROR, "%s is not a regular file", path);
     if (sb.st_size == 0)
         return status_set(st, STATUS_INTERNAL_ERROR,
                           "the database %s is empty: restore it from a backup, or remove it to start anew", path);
     return 0;
+}
+
+static int find_or_create(const char *path, struct status *st)
+{
+    if (sqlite_file_find(path, st) == 0)
+        return 0;
+    if (st->reason != STATUS_NOT_FOUND)
+        return -1;
+    status_clear(st);
+    return create(path, st);
 }
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret)
@@ -181,10 +199,10 @@ int sqlite_file_recognise(sqlite3 *db, const char *path, int *ret_version, struc
         return sqlite_explain(st, path, db, rc);
     if (id != APPLICATION_ID)
         return status_set(st, STATUS_INTERNAL_ERROR, "%s is a database, but not one of keelson's", path);
-    if (version > FORMAT_VERSION)
+    if (version > SQLITE_FORMAT_VERSION)
         return status_set(st, STATUS_INTERNAL_ERROR,
                           "the database %s was written by a newer keelson: its format is %d, this one knows up to %d",
-                          path, version, FORMAT_VERSION);
+                          path, version, SQLITE_FORMAT_VERSION);
     if (version < 1)
         return status_set(st, STATUS_INTERNAL_ERROR, "the database %s has the unknown format %d", path, version);
     *ret_version = version;
@@ -193,13 +211,13 @@ int sqlite_file_recognise(sqlite3 *db, const char *path, int *ret_version, struc
 
 static int bring_up_to_date(sqlite3 *db, const char *path, int version, struct status *st)
 {
-    if (version == FORMAT_VERSION)
+    if (version == SQLITE_FORMAT_VERSION)
         return 0;
     int rc = sqlite3_exec(db, from_1_sql, NULL, NULL, NULL);
     if (rc != SQLITE_OK)
         return sqlite_explain(st, path, db, rc);
     log_info("The database has a newer format now", LOG_STR("path", path), LOG_I64("from", version),
-             LOG_I64("to", FORMAT_VERSION));
+             LOG_I64("to", SQLITE_FORMAT_VERSION));
     return 0;
 }
 

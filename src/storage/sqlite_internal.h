@@ -21,8 +21,13 @@ int sqlite_file_open(const char *path, struct sqlite_file *ret, struct status *s
 void sqlite_file_close(struct sqlite_file *f);
 /* Takes the lock of the database at this path; -1 with a sentence when another process has it. */
 int sqlite_file_lock(const char *path, struct status *st);
+#define SQLITE_FORMAT_VERSION 2 /* of the tables, in user_version */
 /* Is it a database of ours, of a format that is known? Reads only. */
 int sqlite_file_recognise(sqlite3 *db, const char *path, int *ret_version, struct status *st);
+/* NOT_FOUND if nothing is at the path; another status for what cannot be a database. */
+int sqlite_file_find(const char *path, struct status *st);
+/* Refuses a log that is there without its database. */
+int sqlite_file_check_orphan(const char *path, struct status *st);
 /* Moves what was made at temporary to path, for good. */
 int sqlite_file_rename(const char *temporary, const char *path, struct status *st);
 /* One clear sentence for a failed call on this connection (NULL: there is none); always -1. */
