@@ -124,8 +124,6 @@ static enum flow serve_resources(struct request *r, struct endpoints *e, struct 
             if (endpoints_serves(type, &type->subs[k]))
                 add_sub(a, &resources, type, &type->subs[k]);
     }
-    if (!resources.n)
-        return fail_no_resource(r);
     value_add(a, &list, TEXT("groupVersion"), value_string(group_version_text(a, group, version)));
     value_add(a, &list, TEXT("resources"), resources);
     return respond_meta(r, TEXT("APIResourceList"), &list);
@@ -164,13 +162,26 @@ static enum flow serve_group(struct request *r, struct endpoints *e, struct text
     return respond_meta(r, TEXT("APIGroup"), &v);
 }
 
+static bool has_version(const struct endpoints *e, struct text group, struct text version)
+{
+    const struct resource_type *type;
+
+    for (size_t i = 0; (type = next_type(e, &i));)
+        if (in_version(type, group, version))
+            return true;
+    return false;
+}
+
+/* Upstream serves /apis and a group by handlers of their own, which take any method; a version by its router. */
 enum flow serve_group_version(struct request *r, struct endpoints *e, struct text group, struct text version)
 {
+    if (!version.n)
+        return serve_group(r, e, group);
+    if (!has_version(e, group, version))
+        return fail_no_resource(r);
     if (!request_is_read(r))
         return fail_method(r);
-    if (!router_accepts(r))
-        return FLOW_DONE;
-    return version.n ? serve_resources(r, e, group, version) : serve_group(r, e, group);
+    return router_accepts(r) ? serve_resources(r, e, group, version) : FLOW_DONE;
 }
 
 static enum flow serve_core_versions(struct request *r, struct endpoints *e)
@@ -373,7 +384,6 @@ static enum flow serve_discovery(struct request *r, struct endpoints *e, bool is
     CLEANUP(status_clear) struct status st = {0};
     enum discovery_form form = choose_form(r);
 
-    /* Upstream serves /apis by a handler of its own, which takes any method. */
     if (is_core && !request_is_read(r))
         return fail_method(r);
     if (is_core && !router_accepts(r))
