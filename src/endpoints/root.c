@@ -50,8 +50,7 @@ enum flow serve_root(struct request *r, struct endpoints *e, struct text rest)
     struct buffer b = BUFFER_IN(r->arena);
 
     for (const struct route *route = routes; route->path; route++) {
-        if (!text_is(text_of(route->path), "/"))
-            vec_push(&paths, text_of(route->path));
+        vec_push(&paths, text_of(route->path));
         if (route->match == ROUTE_SLASH && !text_is(text_of(route->path), "/api"))
             vec_push(&paths, arena_textf(r->arena, "%s/", route->path));
     }

@@ -290,6 +290,8 @@ static enum flow enter_endpoints(struct request *r)
         struct call *c = r->handler_state;
         return c->step(r, c);
     }
+    if (text_is(r->path, "/"))
+        return serve_root(r, e, TEXT_NONE);
     route = route_find(r->path, &rest);
     if (route)
         return route->serve(r, e, rest);

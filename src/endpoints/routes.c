@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The paths that are no resources: one row each, the first that fits serves. To add a page, add its row. */
+/* The paths that are no resources: one row each, the first that fits serves. To add a page, add its row. "/" alone is
+ * the router's: its page lists these rows. */
 #include "endpoints/endpoints_internal.h"
 
 const struct route routes[] = {
@@ -10,7 +11,6 @@ const struct route routes[] = {
     {"/metrics", ROUTE_EXACT, serve_metrics},
     {"/api", ROUTE_SLASH, serve_api},
     {"/apis", ROUTE_SLASH, serve_apis},
-    {"/", ROUTE_EXACT, serve_root},
     {"/openapi/v2", ROUTE_EXACT, serve_openapi_v2},
     {"/openapi/v3", ROUTE_BELOW, serve_openapi_v3},
     {"/.well-known/openid-configuration", ROUTE_SLASH, serve_openid_configuration},

@@ -126,19 +126,3 @@ void chain_end(struct exchange *ex)
             f->leave(r);
     }
 }
-
-enum flow request_fail(struct request *r, struct status *st)
-{
-    void (*write_status)(struct request *, const struct status *) = NULL;
-    if (r->connection)
-        write_status = exchange_of(r)->listener->opt.write_status;
-    if (write_status) {
-        write_status(r, st);
-    } else {
-        struct buffer b = BUFFER_IN(r->arena);
-        status_write_json(&b, st);
-        response_bytes(r, st->code, "application/json", buffer_text(&b));
-    }
-    status_clear(st);
-    return FLOW_DONE;
-}
