@@ -159,6 +159,7 @@ struct operation {
     void (*proceed)(struct operation *op);
     unsigned attempts;
     bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
+    bool is_fresh;       /* it goes by a state that was the newest after the operation began */
     bool generates_name; /* CREATE: the name is made up, and another one when it is taken */
 };
 

@@ -20,6 +20,13 @@ struct settings {
     int64_t event_ttl;
     const char *encryption_provider_config;
     bool encryption_provider_config_automatic_reload;
+    /* etcd */
+    struct text_list etcd_servers; /* empty: the embedded store */
+    const char *etcd_prefix, *etcd_cafile, *etcd_certfile, *etcd_keyfile;
+    const char *storage_backend, *storage_media_type;
+    int64_t etcd_compaction_interval, etcd_healthcheck_timeout, etcd_readycheck_timeout, etcd_count_metric_poll_period,
+        etcd_db_metric_poll_interval;
+    int64_t lease_reuse_duration_seconds;
     /* secure serving */
     const char *bind_address;
     int64_t secure_port;

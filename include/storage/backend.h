@@ -98,6 +98,8 @@ struct backend_ops {
     /* Feeds what is stored into the sink, then starts taking writes. The sink is borrowed until stop. Once, also after
      * a failure of which only stop may follow. The revision of a store that nobody wrote to is 1. */
     int (*start)(struct backend *b, const struct storage_sink *sink, uint64_t *ret_revision, struct status *st);
+    /* Begins to call the sink with what others write; once, after start, when the caches are ready. NULL: there are none. */
+    void (*follow)(struct backend *b);
     /* Takes w until done is called. Any thread; never blocks. */
     void (*submit)(struct backend *b, struct storage_write *w);
     /* Takes ask until its done is called. NULL: the store has no other writers, so the cache is the newest there is. */
@@ -140,9 +142,10 @@ struct etcd_options {
     struct timers *timers;      /* borrowed */
     int64_t compaction_interval_ms; /* 0: somebody else compacts */
     int64_t health_timeout_ms, ready_timeout_ms; /* 0: two seconds */
-    int64_t size_poll_ms;       /* how often the database's size is asked for; 0: 30 seconds */
+    int64_t size_poll_ms;       /* how often the database's size is asked for; 0: 30 seconds, -1: never */
     int64_t lease_reuse_s;      /* how long one lease is shared, at most; 0: 60 */
     int64_t start_timeout_ms;   /* how long start tries to reach it; 0: 20 seconds */
 };
 /* Fails for servers that are no URLs and files that cannot be read; whether anybody answers, start finds out. */
 int etcd_open(const struct etcd_options *opt, struct backend **ret, struct status *st);
+struct text etcd_key_prefix(struct backend *b); /* "/registry/"; lives as long as the engine */

@@ -35,6 +35,33 @@ enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision
     return FLOW_PARK;
 }
 
+static void refreshed(void *ctx, struct status *st)
+{
+    struct request *r = ctx;
+    struct call *c = r->handler_state;
+
+    c->was_reached = !st;
+    if (st)
+        status_move(&c->refresh_failure, st);
+    request_resume(r, FLOW_BLOCK);
+}
+
+static enum flow after_refresh(struct request *r, struct call *c)
+{
+    c->step = c->state_step;
+    return c->was_reached ? c->step(r, c) : request_fail(r, &c->refresh_failure);
+}
+
+enum flow wait_for_newest(struct request *r, struct call *c, call_step next)
+{
+    if (storage_is_sole_writer(c->e->storage))
+        return next(r, c);
+    c->state_step = next;
+    c->step = after_refresh;
+    storage_refresh(c->e->storage, refreshed, r);
+    return FLOW_PARK;
+}
+
 /* --- objects as answers --- */
 
 #define CHEAP_BYTES 65536

@@ -263,5 +263,5 @@ enum flow call_delete_collection(struct request *r, struct call *c)
         list_options_read(r, c, false, &d->list_options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0 ||
         read_delete_options(r, &d->options, &st) < 0)
         return request_fail(r, &st);
-    return open_collection(r, c);
+    return wait_for_newest(r, c, open_collection);
 }

@@ -102,6 +102,7 @@ struct call {
     bool has_waited, was_reached; /* see wait_for_revision */
     bool goes_on_late;            /* the step that waits is run in any case, and looks at was_reached */
     uint64_t awaited;
+    struct status refresh_failure; /* see wait_for_newest */
     call_step state_step;
     struct watch *watch;
     void *state; /* the verb's own, in the arena */
@@ -150,6 +151,8 @@ int list_options_read(struct request *r, struct call *c, bool is_watch, struct l
 /* Parks until the store has reached the revision, then runs next; too long: 504. Also the way for one that is
  * there. */
 enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision, call_step next);
+/* Goes on with next once the caches are as new as the store; at once when nobody else writes to it. */
+enum flow wait_for_newest(struct request *r, struct call *c, call_step next);
 
 /* Ends the call with the object in its representation. Takes o. Where it is not cheap it belongs on a worker.
  */

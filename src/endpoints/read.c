@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET of one object and of a list. Both come from the cache; the store is its own cache's source, so an unset
- * resourceVersion is as fresh as it gets, and only a revision of the future makes a read wait.
+/* GET of one object and of a list. Both come from the cache: with an unset resourceVersion once it is as new as
+ * the store, with a revision of the future once it has come there.
  * Source: kubernetes/apiserver pkg/endpoints/handlers/get.go. */
 #include "endpoints/endpoints_internal.h"
 
@@ -44,7 +44,7 @@ enum flow call_get(struct request *r, struct call *c)
         return request_fail(r, &st);
     if (revision > storage_revision(c->e->storage))
         return wait_for_revision(r, c, revision, find_object);
-    return find_object(r, c);
+    return request_query(r, "resourceVersion").n ? find_object(r, c) : wait_for_newest(r, c, find_object);
 }
 
 struct list_state {
@@ -78,5 +78,7 @@ enum flow call_list(struct request *r, struct call *c)
         status_method_not_supported(&st, c->resource->type->group, c->resource->type->name, "watch");
         return request_fail(r, &st);
     }
-    return open_list(r, c);
+    const struct list_request *req = &s->options.request;
+    bool wants_newest = !req->resource_version.n && !req->continue_token.n;
+    return wants_newest ? wait_for_newest(r, c, open_list) : open_list(r, c);
 }

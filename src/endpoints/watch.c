@@ -564,6 +564,8 @@ enum flow call_watch(struct request *r, struct call *c)
         c->goes_on_late = true;
         return wait_for_revision(r, c, call->revision, start_watch);
     }
+    if (call->options.send_initial_events && !request_query(r, "resourceVersion").n)
+        return wait_for_newest(r, c, start_watch);
     return start_watch(r, c);
 }
 

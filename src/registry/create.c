@@ -71,7 +71,8 @@ static void created(struct operation *op)
         create_run(op);
         return;
     }
-    CLEANUP(object_unrefp) struct object *there = cache_get(op->resource->cache, op->written->key);
+    CLEANUP(object_unrefp) struct object *there =
+        op->write.has_found ? MOVE(op->write.found) : cache_get(op->resource->cache, op->written->key);
     fail_exists(op, op->written->name, there && there->is_deleting);
 }
 
@@ -102,8 +103,11 @@ void create_object(struct operation *op, struct value *obj)
     struct text sent_revision = value_get_text(metadata, TEXT("resourceVersion"));
 
     if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0 ||
-        namespace_check_create(op, obj, &op->st) < 0 ||
-        (op->admit && op->admit(op, obj, NULL, &op->st) < 0) || operation_guard(op, obj, NULL) < 0) {
+        namespace_check_create(op, obj, &op->st) < 0) {
+        operation_fail_unseen(op);
+        return;
+    }
+    if ((op->admit && op->admit(op, obj, NULL, &op->st) < 0) || operation_guard(op, obj, NULL) < 0) {
         operation_fail(op);
         return;
     }

@@ -9,8 +9,46 @@
 #define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
 
+static void run(struct operation *op)
+{
+    static void (*const runs[])(struct operation *) = {
+        [OPERATION_CREATE] = create_run, [OPERATION_UPDATE] = update_run, [OPERATION_DELETE] = delete_run};
+
+    runs[op->kind](op);
+}
+
+/* --- others write, too -------------------------------------------------------------------------------------------- */
+
+static void refreshed(void *ctx, struct status *st)
+{
+    struct operation *op = ctx;
+
+    op->is_fresh = true;
+    op->may_block = false;
+    if (st) {
+        status_move(&op->st, st);
+        op->done(op);
+    } else {
+        run(op);
+    }
+}
+
+/* What was decided on a state that another server may have changed already is decided once more on the newest one. */
+static bool decide_anew(struct operation *op)
+{
+    if (op->is_fresh || storage_is_sole_writer(op->registry->storage))
+        return false;
+    status_clear(&op->st);
+    object_unref(MOVE(op->result));
+    op->was_created = op->was_removed = op->was_unchanged = false;
+    storage_refresh(op->registry->storage, refreshed, op);
+    return true;
+}
+
 void operation_finish(struct operation *op)
 {
+    if (op->was_unchanged && decide_anew(op))
+        return;
     op->done(op);
 }
 
@@ -18,7 +56,15 @@ void operation_fail(struct operation *op)
 {
     if (op->st.reason == STATUS_OK)
         status_set(&op->st, STATUS_INTERNAL_ERROR, "the operation failed without saying why");
+    if (op->kind != OPERATION_CREATE && decide_anew(op))
+        return;
     op->done(op);
+}
+
+void operation_fail_unseen(struct operation *op)
+{
+    if (!decide_anew(op))
+        op->done(op);
 }
 
 void operation_clear(struct operation *op)
@@ -26,6 +72,7 @@ void operation_clear(struct operation *op)
     object_unref(MOVE(op->result));
     object_unref(MOVE(op->current));
     object_unref(MOVE(op->written));
+    object_unref(MOVE(op->write.found));
     status_clear(&op->st);
     status_clear(&op->write.st);
 }
@@ -44,7 +91,13 @@ int operation_load(struct operation *op, struct value *ret_tree)
     if (op->attempts++ == ATTEMPTS_MAX)
         return status_conflict(&op->st, op->resource->type->group, op->resource->type->name, op->name,
                                "too many others write this object");
-    op->current = cache_get(op->resource->cache, operation_key(op->arena, op, op->name));
+    if (op->write.has_found) { /* newer than the cache, perhaps */
+        op->current = MOVE(op->write.found);
+        op->write.has_found = false;
+        op->is_fresh = true;
+    } else {
+        op->current = cache_get(op->resource->cache, operation_key(op->arena, op, op->name));
+    }
     if (!op->current)
         return 0;
     if (op->current->is_unreadable)
@@ -105,6 +158,7 @@ static void written(struct storage_write *w)
     op->may_block = false; /* this is the committer's thread */
     if (w->result == WRITE_FAILED) {
         status_move(&op->st, &w->st);
+        op->is_fresh = true; /* the store itself has spoken */
         operation_fail(op);
         return;
     }
@@ -114,6 +168,7 @@ static void written(struct storage_write *w)
 void operation_write(struct operation *op, enum write_op what, void (*proceed)(struct operation *op))
 {
     status_clear(&op->write.st);
+    object_unref(MOVE(op->write.found));
     op->write = (struct storage_write){
         .type = op->resource->storage,
         .op = what,
@@ -131,15 +186,13 @@ void operation_write(struct operation *op, enum write_op what, void (*proceed)(s
 
 void registry_submit(struct operation *op)
 {
-    static void (*const runs[])(struct operation *) = {
-        [OPERATION_CREATE] = create_run, [OPERATION_UPDATE] = update_run, [OPERATION_DELETE] = delete_run};
-
     if (!op->resource->cache) {
         status_method_not_supported(&op->st, op->resource->type->group, op->resource->type->name, "store");
-        operation_fail(op);
+        op->done(op);
         return;
     }
-    runs[op->kind](op);
+    if (!op->is_dry_run || !decide_anew(op)) /* what a dry run reads is not checked by any write */
+        run(op);
 }
 
 struct waiter {

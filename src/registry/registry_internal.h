@@ -47,6 +47,8 @@ void metadata_check_update(const struct value *obj, const struct value *old, str
 
 void operation_finish(struct operation *op); /* calls done */
 void operation_fail(struct operation *op);   /* op->st says why */
+/* The same for a CREATE whose object is still as it came: it may be tried again. */
+void operation_fail_unseen(struct operation *op);
 /* Prepares obj by the strategy for creation or update, as data and hooks say. */
 void strategy_prepare_create(struct operation *op, struct value *obj);
 void strategy_prepare_update(struct operation *op, struct value *obj, const struct value *old);

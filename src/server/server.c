@@ -242,6 +242,39 @@ static int start_encryption(struct server *s, struct status *st)
     return 0;
 }
 
+static int open_etcd(struct server *s, struct storage_options *opt, struct status *st)
+{
+    static const char *const media_types[] = {"application/vnd.kubernetes.protobuf", "application/json"};
+    const struct settings *set = s->settings;
+    const char *type = set->storage_media_type ? set->storage_media_type : media_types[0];
+    const char **servers = ARENA_ARRAY(s->arena, const char *, set->etcd_servers.n + 1);
+
+    if (set->storage_backend && strcmp(set->storage_backend, "etcd3") != 0)
+        return status_set(st, STATUS_BAD_REQUEST, "--storage-backend invalid, allowed values: etcd3. If not specified, it "
+                                                  "will default to 'etcd3'");
+    if (strcmp(type, media_types[0]) != 0 && strcmp(type, media_types[1]) != 0)
+        return status_set(st, STATUS_BAD_REQUEST, "--storage-media-type %s is neither %s nor %s", type, media_types[0],
+                          media_types[1]);
+    for (size_t i = 0; i < set->etcd_servers.n; i++)
+        servers[i] = arena_str(s->arena, set->etcd_servers.p[i]);
+    const struct etcd_options etcd = {
+        .servers = servers,
+        .n_servers = set->etcd_servers.n,
+        .prefix = set->etcd_prefix,
+        .ca_file = set->etcd_cafile,
+        .cert_file = set->etcd_certfile,
+        .key_file = set->etcd_keyfile,
+        .timers = s->timers,
+        .compaction_interval_ms = set->etcd_compaction_interval / 1000000,
+        .health_timeout_ms = set->etcd_healthcheck_timeout / 1000000,
+        .ready_timeout_ms = set->etcd_readycheck_timeout / 1000000,
+        .size_poll_ms = set->etcd_db_metric_poll_interval ? set->etcd_db_metric_poll_interval / 1000000 : -1,
+        .lease_reuse_s = set->lease_reuse_duration_seconds,
+    };
+    opt->stores_protobuf = strcmp(type, media_types[0]) == 0;
+    return etcd_open(&etcd, &opt->backend, st);
+}
+
 static int open_storage(struct server *s, struct status *st)
 {
     const char *path = arena_printf(s->arena, "%s/keelson.db", s->settings->data_dir);
@@ -250,8 +283,10 @@ static int open_storage(struct server *s, struct status *st)
 
     if (folder_make(s->settings->data_dir, st) < 0)
         return status_wrap(st, "--data-dir");
-    if (sqlite_open(path, &opt.backend, st) < 0)
+    if (s->settings->etcd_servers.n ? open_etcd(s, &opt, st) < 0 : sqlite_open(path, &opt.backend, st) < 0)
         return -1;
+    if (s->settings->etcd_servers.n)
+        opt.key_prefix = etcd_key_prefix(opt.backend);
     opt.types = registry_storage_types(runtime_config_serves, s->runtime_config, &opt.n_types);
     return storage_start(&opt, &s->storage, st);
 }

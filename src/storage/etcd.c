@@ -80,7 +80,7 @@ static void size_answered(struct etcd_call *call, enum call_outcome outcome)
 static void size_tick(struct etcd *e)
 {
     int64_t now_ms = clock_mono_ms();
-    if (e->size_is_running || now_ms < e->size_next_ms)
+    if (e->size_is_running || e->size_poll_ms < 0 || now_ms < e->size_next_ms)
         return;
     e->size_next_ms = now_ms + e->size_poll_ms;
     e->size_is_running = true;
@@ -317,9 +317,14 @@ static int start(struct backend *b, const struct storage_sink *sink, uint64_t *r
     e->take_task.run = take;
     e->kick_timer.fire = ring_kick;
     e->tick_timer.fire = ring_tick;
+    return 0;
+}
+
+static void follow(struct backend *b)
+{
+    struct etcd *e = of(b);
     http_client_run(e->client, &e->kick_task);
     timer_arm(e->timers, &e->tick_timer, 1);
-    return 0;
 }
 
 static void etcd_free(struct etcd *e)
@@ -371,6 +376,7 @@ static const struct backend_ops etcd_ops = {
     .name = "etcd",
     .expires_keys = true,
     .start = start,
+    .follow = follow,
     .submit = submit,
     .ask_revision = ask_revision,
     .check = check,
@@ -469,4 +475,9 @@ int etcd_open(const struct etcd_options *opt, struct backend **ret, struct statu
         snprintf(e->fence.id + 2 * i, 3, "%02x", id[i]);
     *ret = &e->base;
     return 0;
+}
+
+struct text etcd_key_prefix(struct backend *b)
+{
+    return etcd_prefix(of(b));
 }

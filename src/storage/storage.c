@@ -609,6 +609,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
              LOG_I64("ms", clock_mono_ms() - begun_ms));
     count(s);
     expiry_start(s->expiry);
+    if (s->backend->ops->follow)
+        s->backend->ops->follow(s->backend);
     if (s->timers)
         timer_arm(s->timers, &s->tick, TICK_MS);
     if (s->encryption)

@@ -423,3 +423,5 @@ END_TEST
         a_stopped_store_refuses_nothing_silently, a_write_of_an_unserved_resource_fails
 /* Of engines that keep the history themselves and go by our clock, which a test can turn. */
 #define EMBEDDED_ENGINE_TESTS the_history_survives_a_restart, old_history_goes_from_the_store_too, objects_expire
+UNUSED static const TTest *const *const embedded_engine_tests[] = {
+    &the_history_survives_a_restart, &old_history_goes_from_the_store_too, &objects_expire};
