@@ -72,6 +72,7 @@ struct authz_mode {
 
 struct authz_options {
     struct registry *registry; /* borrowed until authorizer_free; NULL: no RBAC and no Node */
+    struct workers *workers;   /* likewise; NULL: watches that the store ends do not begin again */
 };
 /* A mode of --authorization-mode by its name. BAD_REQUEST names the ones that there are. */
 int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st);
@@ -85,9 +86,16 @@ void authorizer_list_rules(struct authorizer *a, const struct user_info *user, s
                            struct authz_rules *rules);
 
 /* From now on nobody writes roles and bindings that grant more than he holds, or may grant. Once, before the first request. */
-int authz_guard(struct authorizer *a, struct registry *reg, struct status *st);
+int authz_guard(struct authorizer *a, const struct authz_options *opt, struct status *st);
 /* The start-up hook rbac/bootstrap-roles: makes and reconciles the roles and bindings that every cluster has. Blocks. */
 int authz_bootstrap(const struct registry *reg, struct status *st);
+
+/* Gives each aggregated ClusterRole the rules that its selectors gather, once; blocks. The second keeps on doing it, on the workers, until
+ * it is stopped; *ret is set on failure, too. */
+int authz_aggregate(const struct registry *reg, struct status *st);
+struct aggregation;
+int authz_aggregation_start(const struct registry *reg, struct workers *workers, struct aggregation **ret, struct status *st);
+void authz_aggregation_stop(struct aggregation *g); /* accepts NULL; before the registry stops */
 
 /* Sets st to the 403 of a refusal, as upstream words it: `pods "x" is forbidden: User "jane" cannot get resource "pods" in API
  * group "" in the namespace "y": reason`. Always -1. */

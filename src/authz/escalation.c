@@ -177,20 +177,20 @@ static int check_write(void *ctx, struct operation *op, const struct value *obj,
     return text_ends(op->resource->type->name, TEXT("roles")) ? check_role(&c) : check_binding(&c);
 }
 
-int authz_guard(struct authorizer *a, struct registry *reg, struct status *st)
+int authz_guard(struct authorizer *a, const struct authz_options *opt, struct status *st)
 {
     static const char *const guarded[] = {"clusterroles", "clusterrolebindings", "roles", "rolebindings"};
 
     for (size_t i = 0; i < a->n && !a->rbac; i++)
         a->rbac = rbac_of_mode(a->modes[i]);
-    if (!registry_find(reg, TEXT(RBAC_GROUP), TEXT("v1"), TEXT("roles")))
+    if (!registry_find(opt->registry, TEXT(RBAC_GROUP), TEXT("v1"), TEXT("roles")))
         return 0; /* nobody can write roles */
     if (!a->rbac) { /* what a role grants is to be known even where roles decide nothing */
-        if (rbac_mode_new(reg, &a->own_rbac, st) < 0)
+        if (rbac_mode_new(opt, &a->own_rbac, st) < 0)
             return -1;
         a->rbac = rbac_of_mode(a->own_rbac);
     }
     for (size_t i = 0; i < N_ELEMENTS(guarded); i++)
-        registry_guard(reg, TEXT(RBAC_GROUP), text_of(guarded[i]), (struct registry_guard){check_write, a});
+        registry_guard(opt->registry, TEXT(RBAC_GROUP), text_of(guarded[i]), (struct registry_guard){check_write, a});
     return 0;
 }

@@ -14,18 +14,14 @@ static int new_always_deny(const struct authz_options *opt, struct authz_mode **
     return 0;
 }
 
-static int new_rbac(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
-{
-    return rbac_mode_new(opt->registry, ret, st);
-}
-
 static const struct {
     const char *name;
     int (*make)(const struct authz_options *opt, struct authz_mode **ret, struct status *st);
 } makers[] = {
     {"AlwaysAllow", new_always_allow},
     {"AlwaysDeny", new_always_deny},
-    {"RBAC", new_rbac},
+    {"Node", node_mode_new},
+    {"RBAC", rbac_mode_new},
 };
 
 int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mode RBAC: asks the rules of all bindings that apply until one allows. There is no rule that denies.
- * The watches of the four resources feed the index on the committer's thread before the writer hears of its write, so that who
- * creates a binding and then uses it never finds it missing.
+ * The watches of the four resources feed the index, microseconds behind the writes.
  * Source: kubernetes plugin/pkg/auth/authorizer/rbac/rbac.go, pkg/registry/rbac/validation/rule.go. */
 #include "authz/rbac.h"
+#include "authz/follow.h"
 #include "authz/modes.h"
 
 #define RBAC_GROUP "rbac.authorization.k8s.io"
@@ -13,7 +13,7 @@ static const char *const resources[] = {"clusterroles", "clusterrolebindings", "
 struct rbac_mode {
     struct authz_mode mode;
     struct rbac *rbac;
-    struct watcher *watchers[N_ELEMENTS(resources)];
+    struct follow *follow;
 };
 
 /* --- why not ------------------------------------------------------------------------------------------------------------ */
@@ -225,49 +225,60 @@ static void rbac_list_rules(struct authz_mode *m, const struct user_info *user, 
 
 /* --- the mode ---------------------------------------------------------------------------------------------------------------- */
 
-static void on_event(void *ctx, enum event_type type, struct object *object, const struct event *e)
+static void begin(void *ctx)
 {
-    rbac_put(ctx, object, type == EVENT_DELETED);
+    rbac_hold(ctx);
+    rbac_clear(ctx);
+}
+
+static void synced(void *ctx)
+{
+    rbac_release(ctx);
+}
+
+static void on_event(void *ctx, struct object *o, const struct object *previous, bool is_removed)
+{
+    rbac_put(ctx, o, is_removed);
 }
 
 static void rbac_mode_free(struct authz_mode *m)
 {
     struct rbac_mode *mode = CONTAINER_OF(m, struct rbac_mode, mode);
 
-    for (size_t i = 0; i < N_ELEMENTS(resources); i++)
-        if (mode->watchers[i])
-            watch_stop(mode->watchers[i]);
+    follow_stop(mode->follow);
     rbac_free(mode->rbac);
     free(mode);
 }
 
-int rbac_mode_new(struct registry *reg, struct authz_mode **ret, struct status *st)
+int rbac_mode_new(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
 {
-    static const struct watcher_ops ops = {.event = on_event};
-    struct rbac_mode *m = xcalloc(1, sizeof(*m));
-    uint64_t revision;
+    const struct resource *found[N_ELEMENTS(resources)];
+    struct rbac_mode *m;
 
+    for (size_t i = 0; i < N_ELEMENTS(resources); i++) {
+        found[i] = registry_find(opt->registry, TEXT(RBAC_GROUP), TEXT("v1"), text_of(resources[i]));
+        if (!found[i])
+            return status_set(st, STATUS_BAD_REQUEST, "--authorization-mode: RBAC needs %s/v1, which --runtime-config "
+                                                      "switches off", RBAC_GROUP);
+    }
+    m = xcalloc(1, sizeof(*m));
     m->mode = (struct authz_mode){.type = "RBAC",
                                   .name = "rbac",
                                   .authorize = rbac_authorize,
                                   .list_rules = rbac_list_rules,
                                   .free = rbac_mode_free};
     m->rbac = rbac_new();
-    rbac_hold(m->rbac);
-    for (size_t i = 0; i < N_ELEMENTS(resources); i++) {
-        const struct resource *res = registry_find(reg, TEXT(RBAC_GROUP), TEXT("v1"), text_of(resources[i]));
-        const struct watch_options opt = {.ops = &ops, .ctx = m->rbac, .from = WATCH_FROM_ANY, .send_initial = true};
-        if (!res) {
-            rbac_mode_free(&m->mode);
-            return status_set(st, STATUS_BAD_REQUEST, "--authorization-mode: RBAC needs %s/v1, which --runtime-config "
-                                                      "switches off", RBAC_GROUP);
-        }
-        if (watch_start(res->cache, &opt, &m->watchers[i], &revision, st) < 0) {
-            rbac_mode_free(&m->mode);
-            return -1;
-        }
+    const struct follow_options follow = {.resources = found,
+                                          .n = N_ELEMENTS(found),
+                                          .workers = opt->workers,
+                                          .begin = begin,
+                                          .synced = synced,
+                                          .event = on_event,
+                                          .ctx = m->rbac};
+    if (follow_start(&follow, &m->follow, st) < 0) {
+        rbac_mode_free(&m->mode);
+        return -1;
     }
-    rbac_release(m->rbac);
     *ret = &m->mode;
     return 0;
 }

@@ -66,6 +66,7 @@ void rbac_put(struct rbac *r, struct object *o, bool is_removed);
 /* While held, changes are not published. */
 void rbac_hold(struct rbac *r);
 void rbac_release(struct rbac *r);
+void rbac_clear(struct rbac *r); /* forgets everything, while held */
 
 struct rbac_index *rbac_index_get(struct rbac *r); /* one reference */
 void rbac_index_unref(struct rbac_index *x);

@@ -358,25 +358,41 @@ struct rbac *rbac_new(void)
     return r;
 }
 
-void rbac_free(struct rbac *r)
+/* All but what is published. */
+static void forget(struct rbac *r)
 {
     struct map_slot *s;
     size_t i = 0;
 
-    if (!r)
-        return;
     while ((s = map_next(&r->bindings, &i)))
         binding_unref(s->value);
     for (i = 0; (s = map_next(&r->slots, &i));)
         free(s->value);
     map_deinit(&r->bindings);
     map_deinit(&r->slots);
+    r->bindings = r->slots = (struct map){0};
     vec_deinit(&r->free_ids);
-    tree_unref(&grants_ops, r->cluster);
-    tree_unref(&grants_ops, r->namespaced);
+    r->n_ids = 0;
+    tree_unref(&grants_ops, MOVE(r->cluster));
+    tree_unref(&grants_ops, MOVE(r->namespaced));
     for (i = 0; i < r->n_pages; i++)
         page_unref(r->pages[i]);
-    free(r->pages);
+    free(MOVE(r->pages));
+    r->n_pages = 0;
+}
+
+void rbac_clear(struct rbac *r)
+{
+    pthread_mutex_lock(&r->write_mu);
+    forget(r);
+    pthread_mutex_unlock(&r->write_mu);
+}
+
+void rbac_free(struct rbac *r)
+{
+    if (!r)
+        return;
+    forget(r);
     rbac_index_unref(r->current);
     pthread_mutex_destroy(&r->write_mu);
     pthread_mutex_destroy(&r->mu);

@@ -128,8 +128,8 @@ const struct flag flags[] = {
     {"token-auth-file", 0, FLAG_STRING, "", AT(token_auth_file), "authentication",
      "CSV file of bearer tokens: token,user,uid and optionally \"group1,group2\"."},
 
-    {"authorization-mode", 0, FLAG_LIST, "RBAC", AT(authorization_mode), "authorization",
-     "Who may what, asked in this order: AlwaysAllow, AlwaysDeny, RBAC. Members of system:masters may do everything."},
+    {"authorization-mode", 0, FLAG_LIST, "Node,RBAC", AT(authorization_mode), "authorization",
+     "Who may what, asked in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. Members of system:masters may do everything."},
 
     {"runtime-config", 0, FLAG_LIST, "", AT(runtime_config), "API enablement",
      "Versions and resources to serve or not: GROUP/VERSION=true|false, GROUP/VERSION/RESOURCE=true|false, "

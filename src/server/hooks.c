@@ -147,7 +147,7 @@ static int make_kubernetes_service(const struct hook_context *ctx, struct status
 
 static int make_policy(const struct hook_context *ctx, struct status *st)
 {
-    return authz_bootstrap(ctx->registry, st);
+    return authz_bootstrap(ctx->registry, st) < 0 ? -1 : authz_aggregate(ctx->registry, st);
 }
 
 const struct hook hooks[] = {

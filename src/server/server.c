@@ -51,6 +51,7 @@ struct server {
     struct registry *registry;
     struct lifecycle lifecycle;
     struct wiring wiring;
+    struct aggregation *aggregation;
     struct listener *listener;
 };
 
@@ -348,7 +349,7 @@ static int start_authorization(struct server *s, struct status *st)
 {
     const struct text_list *names = &s->settings->authorization_mode;
     struct authz_mode **modes = ARENA_ARRAY(s->arena, struct authz_mode *, names->n + 1);
-    const struct authz_options opt = {.registry = s->registry};
+    const struct authz_options opt = {.registry = s->registry, .workers = s->workers};
     size_t n = 0;
 
     for (; n < names->n; n++) {
@@ -359,7 +360,9 @@ static int start_authorization(struct server *s, struct status *st)
         return -1;
     }
     s->wiring.authz = authorizer_new(modes, n);
-    return authz_guard(s->wiring.authz, s->registry, st);
+    if (authz_guard(s->wiring.authz, &opt, st) < 0)
+        return -1;
+    return authz_aggregation_start(s->registry, s->workers, &s->aggregation, st);
 }
 
 static int start_listener(struct server *s, struct status *st)
@@ -438,6 +441,7 @@ static void stop(struct server *s)
         listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);
     endpoints_stop(s->wiring.endpoints);
     authenticator_free(s->wiring.authn);
+    authz_aggregation_stop(s->aggregation);
     authorizer_free(s->wiring.authz);
     if (s->registry)
         registry_stop(s->registry);

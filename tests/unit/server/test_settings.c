@@ -38,7 +38,7 @@ START_TEST(defaults_are_those_of_kube_apiserver)
     ck_assert_int_eq(s.min_request_timeout, 1800);
     ck_assert_int_eq(s.shutdown_grace_period, 30000000000);
     ck_assert(s.anonymous_auth && !s.anonymous_auth_is_set);
-    ck_assert_int_eq(s.authorization_mode.n, 1);
+    ck_assert_int_eq(s.authorization_mode.n, 2); /* as kubeadm has it: Node,RBAC */
     ck_assert_ptr_null(s.tls_cert_file);
 }
 END_TEST
