@@ -60,6 +60,8 @@ void cache_unref(struct cache *c)
         snapshot_release(&c->rolled[i]);
     tree_unref(&object_tree_ops, c->tree);
     tree_unref(&object_tree_ops, c->loading); /* of a start that failed */
+    drop_left_behind(c);
+    vec_deinit(&c->left_behind);
     map_deinit(&c->by_namespace);
     map_deinit(&c->by_key);
     pthread_mutex_destroy(&c->change_mu);
