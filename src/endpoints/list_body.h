@@ -59,7 +59,16 @@ int list_items_of_page(const struct representation *rep, struct arena *a, const 
                        struct list_items *ret);
 
 /* A varint behind the tag of a list message's items; the bytes written. */
-size_t item_tag(char dst[12], size_t n);
+static inline size_t item_tag(char dst[12], size_t n)
+{
+    size_t at = 0;
+
+    dst[at++] = 0x12;
+    for (; n >= 0x80; n >>= 7)
+        dst[at++] = (char)(n | 0x80);
+    dst[at++] = (char)n;
+    return at;
+}
 
 /* --- bodies --- */
 

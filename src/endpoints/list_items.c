@@ -9,17 +9,6 @@
 
 #define AHEAD 4 /* objects whose memory is asked for before it is their turn */
 
-size_t item_tag(char dst[12], size_t n)
-{
-    size_t at = 0;
-
-    dst[at++] = 0x12;
-    for (; n >= 0x80; n >>= 7)
-        dst[at++] = (char)(n | 0x80);
-    dst[at++] = (char)n;
-    return at;
-}
-
 /* With what stands before an item that is not the first. */
 static size_t item_bytes(const struct representation_form *form, size_t n)
 {
