@@ -9,7 +9,7 @@
 /* The items of a whole leaf of a tree in one form, hung on that leaf. */
 struct leaf_items {
     struct leaf_form base;
-    _Atomic(struct leaf_gzip *) gzip; /* list_gzip.c */
+    _Atomic(struct leaf_gzip *) gzip; /* list_gzip.c's; one malloc'd block, or NULL */
     size_t bytes;                     /* with what stands before each as if it were not the first */
     bool has_failed;                  /* some are NULL */
     size_t n;
@@ -82,4 +82,3 @@ void listing_close_later(struct arena *a, struct listing *l);
  * the items; all of it lives as long as the response. */
 enum flow respond_list_gzip(struct request *r, struct call *c, const struct list_items *items, struct text head,
                             struct text tail);
-void leaf_gzip_free(struct leaf_gzip *g);

@@ -27,11 +27,6 @@ struct gzip_list {
 
 /* --- leaves --- */
 
-void leaf_gzip_free(struct leaf_gzip *g)
-{
-    free(g);
-}
-
 /* What stands before the first item is not theirs. */
 static void join_items(const struct representation_form *form, const struct text *items, size_t n,
                        struct buffer *plain)

@@ -47,7 +47,7 @@ static void leaf_items_free(struct leaf_form *f)
 {
     struct leaf_items *m = CONTAINER_OF(f, struct leaf_items, base);
 
-    leaf_gzip_free(atomic_load_explicit(&m->gzip, memory_order_acquire));
+    free(atomic_load_explicit(&m->gzip, memory_order_acquire));
     free(m);
 }
 
