@@ -120,8 +120,8 @@ FUZZ_SECONDS ?= 60
 fuzz: ## Fuzz every parser with libFuzzer, FUZZ_SECONDS each (needs clang)
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
 
-bench: all ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods
-	$(Q)BUILD=$(BUILD) SCALE=$(or $(SCALE),0) tests/bench/run
+bench: all ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
+	$(Q)BUILD=$(BUILD) SCALE=$(or $(SCALE),0) WATCHERS=$(or $(WATCHERS),0) tests/bench/run
 
 san: ## Build and run all tests under ASan and UBSan, in build/san
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DKS_ARENA_MALLOC' check
