@@ -258,15 +258,13 @@ static int decode_quantity(struct decoder *d, const struct schema_type *t, struc
 static int decode_duration(struct decoder *d, const struct schema_type *t, struct value *v, const struct step *at)
 {
     struct buffer b = BUFFER_IN(d->arena);
+    CLEANUP(status_clear) struct status st = {0};
     int64_t ns;
 
     if (v->kind != VALUE_STRING)
         return wrong_type(d, v, t, at);
-    if (!duration_parse(value_text(v), &ns)) {
-        buffer_add_str(&b, "time: invalid duration ");
-        buffer_add_quoted(&b, value_text(v));
-        return unreadable(d, buffer_str(&b));
-    }
+    if (duration_read(value_text(v), &ns, &st) < 0)
+        return unreadable(d, arena_strdup(d->arena, st.message));
     duration_add(&b, ns);
     *v = value_string(buffer_text(&b));
     return 0;
