@@ -31,6 +31,7 @@ struct decoder {
     struct decode_notes *notes; /* NULL: nobody wants them */
     struct status *st;
     bool has_failed; /* st is set */
+    bool is_arranging; /* what is canonical is passed over */
 };
 
 static int decode_value(struct decoder *d, const struct schema_type *t, struct value *v, const struct step *at);
@@ -424,6 +425,8 @@ static int decode_value(struct decoder *d, const struct schema_type *t, struct v
     case TYPE_DURATION:
         return decode_duration(d, t, v, at);
     case TYPE_STRUCT:
+        if (d->is_arranging && v->kind == VALUE_OBJECT && canonical_is_arranged(t->schema, v))
+            return 0;
         return decode_struct(d, t->schema, v, at);
     case TYPE_LIST:
     case TYPE_WRAPPED_LIST:
@@ -450,11 +453,13 @@ int schema_decode(struct arena *a, const struct schema *s, struct value *v, stru
     return d.has_failed ? -1 : 0;
 }
 
+/* Hooks change a few members of an object; only the structs around those are decoded again. */
 void schema_arrange(struct arena *a, const struct schema *s, struct value *v)
 {
     struct status ignored = {0};
+    struct decoder d = {.arena = a, .st = &ignored, .is_arranging = true};
 
     if (!canonical_is_arranged(s, v))
-        schema_decode(a, s, v, NULL, &ignored);
+        decode_struct(&d, s, v, NULL);
     status_clear(&ignored);
 }

@@ -16,7 +16,7 @@
 #define BATCH_MAX 512
 /* See gather_locked: how long it goes on at most, and how long nobody may have come. */
 #define GATHER_MAX_NS 2000000
-#define GATHER_PAUSE_NS 150000
+#define GATHER_PAUSE_NS 200000
 #define WRITTEN_SLOTS (2 * BATCH_MAX)
 /* Pages of the log: from here on it is moved in an idle moment, and at once. */
 #define WAL_IDLE_PAGES 1000
