@@ -202,9 +202,9 @@ struct listing {
     struct text prefix;      /* keys that count begin with this */
     struct text single;      /* the only key that can match; empty: any */
     struct text last_key;    /* of the last object given */
-    int64_t n_given;
+    int64_t n_given, n_seen;
     bool has_more; /* keys behind the last one, whether they match or not */
-    bool is_done;
+    bool is_done, is_open;
 };
 /* Checks the parameters against each other, for an INVALID of upstream's ListOptions. Of lists only; watches have rules of their
  * own. */

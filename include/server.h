@@ -17,6 +17,9 @@ struct settings {
     /* storage */
     const char *data_dir;
     int64_t watch_history;
+    bool watch_cache;
+    struct text_list watch_cache_sizes;
+    int64_t default_watch_cache_size; /* read and dropped, as upstream does */
     int64_t event_ttl;
     const char *encryption_provider_config;
     bool encryption_provider_config_automatic_reload;

@@ -28,6 +28,9 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
 void storage_stop(struct storage *s);
 
 struct cache *storage_cache(struct storage *s, const struct resource_type *type);
+/* Before the first reader: lists of this type that take any version are paged like others, as upstream does without a watch cache
+ * for it. */
+void storage_bypass(struct storage *s, const struct resource_type *type);
 uint64_t storage_revision(struct storage *s);
 /* Calls done once the revision has been reached (true) or timeout_ms have passed (false); at once when it already is. Any
  * thread. Source of the 3 s and the 504: cacher's waitUntilFreshAndBlock. */

@@ -39,6 +39,17 @@ int cache_snapshot_at(struct cache *c, uint64_t revision, struct snapshot *ret, 
 struct object *cache_get(struct cache *c, struct text key); /* one reference, or NULL */
 size_t cache_count(struct cache *c);
 
+/* What those who read and watch count, in cells of upstream's metrics. */
+struct metric_cell;
+struct cache_counters {
+    struct metric_cell *objects, *objects_old, *received, *dispatched, *initializations, *revision, *decode_errors;
+    struct metric_cell *capacity, *capacity_increase, *capacity_decrease;
+    struct metric_cell *read_wait, *consistent_reads, *lists, *list_fetched, *list_returned;
+    struct metric_cell *init_events, *terminated;
+};
+const struct cache_counters *cache_counters(const struct cache *c);
+bool cache_is_bypassed(const struct cache *c); /* see storage_bypass */
+
 /* --- watching --- */
 struct watcher;
 struct watcher_ops {

@@ -20,6 +20,8 @@ static enum flow after_wait(struct request *r, struct call *c)
     struct status st = {0};
 
     c->step = c->state_step;
+    metric_observe(cache_counters(c->resource->cache)->read_wait,
+                   (double)(clock_mono_ns() - c->waits_since_ns) / 1e9);
     if (c->was_reached || c->goes_on_late)
         return c->step(r, c);
     revision_too_large(&st, c->awaited, storage_revision(c->e->storage));
@@ -29,6 +31,7 @@ static enum flow after_wait(struct request *r, struct call *c)
 enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision, call_step next)
 {
     c->awaited = revision;
+    c->waits_since_ns = clock_mono_ns();
     c->state_step = next;
     c->step = after_wait;
     storage_wait(c->e->storage, revision, FRESH_WAIT_MS, revision_reached, r);

@@ -6,6 +6,7 @@ int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret,
 {
     struct endpoints *e = xcalloc(1, sizeof(*e));
 
+    watch_counters_register();
     e->opt = *opt;
     e->storage = registry_storage(opt->registry);
     list_init(&e->watches);

@@ -103,6 +103,7 @@ struct call {
     bool goes_on_late;            /* the step that waits is run in any case, and looks at was_reached */
     uint64_t awaited;
     struct status refresh_failure; /* see wait_for_newest */
+    int64_t waits_since_ns;
     call_step state_step;
     struct watch *watch;
     void *state; /* the verb's own, in the arena */
@@ -172,6 +173,17 @@ enum flow respond_json(struct request *r, int code, const struct accepted *accep
 enum flow respond_text(struct request *r, int code, struct text body);
 /* An empty tree's and a status' protobuf. */
 void status_encode_protobuf(struct arena *a, struct buffer *b, const struct status *st);
+
+/* The error of a list or watch that comes to what cannot be read; it names the key. Source: kubernetes/apiserver
+ * pkg/storage/etcd3/store.go, GetList. */
+void unreadable_status(struct status *st, const struct resource *res, const struct object *o);
+
+/* watch_counters.c */
+struct watch_counters {
+    struct metric_cell *events, *sizes, *running, *list_duration;
+};
+void watch_counters_register(void);
+void watch_counters_find(struct watch_counters *m, const struct request *r, const struct resource *res);
 
 /* The connection of a watch is gone and will not call again. */
 void watch_request_ended(struct watch *w);

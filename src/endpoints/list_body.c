@@ -147,7 +147,13 @@ static enum flow respond_items(struct request *r, struct call *c, const struct l
     return FLOW_DONE;
 }
 
-/* Names the first one. Source: kubernetes/apiserver pkg/storage/etcd3/store.go, GetList. */
+void unreadable_status(struct status *st, const struct resource *res, const struct object *o)
+{
+    status_internal_error(st, "unable to transform key \"/registry/%.*s/%.*s\": %.*s",
+                          TEXT_ARG(res->storage->storage_prefix), TEXT_ARG(o->key), TEXT_ARG(object_problem(o)));
+}
+
+/* Names the first one. */
 enum flow fail_unreadable(struct request *r, struct call *c)
 {
     struct status st = {0};
@@ -160,8 +166,7 @@ enum flow fail_unreadable(struct request *r, struct call *c)
     while ((o = tree_iter_next(&it)) && !(o->is_unreadable && (!r->info.namespace.n || text_eq(o->namespace, r->info.namespace))))
         ;
     if (o)
-        status_internal_error(&st, "unable to transform key \"/registry/%.*s/%.*s\": %.*s",
-                              TEXT_ARG(c->resource->storage->storage_prefix), TEXT_ARG(o->key), TEXT_ARG(object_problem(o)));
+        unreadable_status(&st, c->resource, o);
     else
         status_internal_error(&st, "a stored object of %.*s cannot be read", TEXT_ARG(c->resource->type->name));
     snapshot_release(&snapshot);

@@ -32,6 +32,9 @@ struct watch {
     char *namespace;
     struct stream *stream; /* our reference */
     bool has_bookmarks, wants_initial, wants_end_bookmark;
+    struct watch_counters counters;
+    bool is_counted;       /* its events are; upstream does not count those of WebSockets */
+    int64_t asked_ns;      /* when the request came */
     size_t frame_skip; /* WebSocket messages have lengths of their own: what of a frame is not sent */
     int64_t ends_at_ms;
 
@@ -190,16 +193,54 @@ void frames_clear(struct endpoints *e)
 
 /* --- pushing --- */
 
+/* An error is the last event of a watch. Takes st. */
+static void push_error(struct watch *w, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct buffer b = BUFFER_IN(a);
+    struct blob *blob;
+
+    if (w->rep.accepted.media == MEDIA_PROTOBUF)
+        status_encode_protobuf(a, &b, st);
+    else
+        status_write_json(&b, st);
+    blob = frame(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
+    stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
+    blob_unref(blob);
+    status_clear(st);
+    stream_finish(w->stream);
+}
+
+/* A hole would be worse than an end. */
+static void push_unreadable(struct watch *w, struct object *o)
+{
+    struct status st = {0};
+
+    unreadable_status(&st, w->rep.resource, o);
+    push_error(w, &st);
+}
+
 static bool push_object_locked(struct watch *w, enum event_type type, struct object *o)
 {
-    struct blob *blob = o->is_unreadable ? NULL : frame_object(w, type, o);
+    struct blob *blob;
     bool is_open;
+
+    if (o->is_unreadable) {
+        push_unreadable(w, o);
+        return false;
+    }
+    blob = frame_object(w, type, o);
 
     if (!blob) { /* a hole would be worse than an end */
         stream_abort(w->stream);
         return false;
     }
     is_open = stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
+    if (w->is_counted) {
+        size_t lead = w->rep.accepted.media == MEDIA_PROTOBUF ? LENGTH_BYTES : 0;
+        metric_add(w->counters.events, 1);
+        metric_observe(w->counters.sizes, (double)(blob->n - lead));
+    }
     blob_unref(blob);
     return is_open;
 }
@@ -231,24 +272,6 @@ static void push_bookmark_locked(struct watch *w, bool is_initial_end)
     object_unref(o);
 }
 
-/* An error is the last event of a watch. Takes st. */
-static void push_error(struct watch *w, struct status *st)
-{
-    CLEANUP(arena_freep) struct arena *a = arena_new();
-    struct buffer b = BUFFER_IN(a);
-    struct blob *blob;
-
-    if (w->rep.accepted.media == MEDIA_PROTOBUF)
-        status_encode_protobuf(a, &b, st);
-    else
-        status_write_json(&b, st);
-    blob = frame(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
-    stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
-    blob_unref(blob);
-    status_clear(st);
-    stream_finish(w->stream);
-}
-
 /* --- the cache calls --- */
 
 static void watch_event(void *ctx, enum event_type type, struct object *o, const struct event *e)
@@ -260,6 +283,7 @@ static void watch_event(void *ctx, enum event_type type, struct object *o, const
     pthread_mutex_lock(&w->order_mu);
     if (push_object_locked(w, type, o) && slow_bytes && stream_queued_bytes(w->stream) > slow_bytes) {
         log_info("Watcher is too slow and is cut off", LOG_TEXT("resource", w->rep.resource->type->name));
+        metric_add(cache_counters(w->rep.resource->cache)->terminated, 1);
         stream_abort(w->stream);
     }
     if (e)
@@ -332,15 +356,19 @@ static void pump(struct watch *w)
     bool is_open = true;
 
     pthread_mutex_lock(&w->order_mu);
-    while (is_open && stream_queued_bytes(w->stream) < INITIAL_BATCH && (o = listing_next(&w->listing)))
+    size_t n = 0;
+    for (; is_open && stream_queued_bytes(w->stream) < INITIAL_BATCH && (o = listing_next(&w->listing)); n++)
         is_open = push_object_locked(w, EVENT_ADDED, o);
+    metric_add(cache_counters(w->rep.resource->cache)->init_events, (double)n);
     if (!is_open || stream_queued_bytes(w->stream) >= INITIAL_BATCH) {
         pthread_mutex_unlock(&w->order_mu);
         return; /* drained() goes on, unless it is over */
     }
     w->revision = w->began_at = w->listing.revision;
-    if (w->wants_end_bookmark)
+    if (w->wants_end_bookmark) {
         push_bookmark_locked(w, true);
+        metric_observe(w->counters.list_duration, (double)(clock_mono_ns() - w->asked_ns) / 1e9);
+    }
     pthread_mutex_unlock(&w->order_mu);
     w->has_listing = false;
     listing_close(&w->listing);
@@ -368,6 +396,8 @@ static void watch_closed(void *ctx)
     timer_cancel(w->e->opt.timers, &w->timer);
     if (watcher)
         watch_stop(watcher);
+    if (w->counters.running)
+        metric_add(w->counters.running, -1);
     pthread_mutex_lock(&w->e->watches_mu);
     list_remove(&w->link);
     w->e->n_watches--;
@@ -522,7 +552,11 @@ static enum flow start_watch(struct request *r, struct call *c)
         return request_fail(r, &st);
     }
     c->watch = w;
+    watch_counters_find(&w->counters, r, c->resource);
+    metric_add(w->counters.running, 1);
+    w->asked_ns = r->start_ns;
     bool is_text = w->rep.accepted.media != MEDIA_PROTOBUF, is_websocket = websocket_is_wanted(r);
+    w->is_counted = !is_websocket;
     w->frame_skip = is_websocket && !is_text ? LENGTH_BYTES : 0;
     r->is_long_running = true;
     r->deadline_ms = 0;

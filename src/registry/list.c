@@ -171,15 +171,16 @@ int listing_open(struct listing *l, const struct resource *res, const struct lis
 
     *l = (struct listing){.resource = res, .request = *req};
     *ret_wait_for = 0;
-    if (text_is(req->resource_version, "0"))
-        l->request.limit = 0; /* whoever takes any version gets all of it, as from upstream's cache */
     if (!res->cache)
         return status_method_not_supported(st, res->type->group, res->type->name, "list");
+    if (text_is(req->resource_version, "0") && !cache_is_bypassed(res->cache))
+        l->request.limit = 0; /* whoever takes any version gets all of it, as from upstream's cache */
     set_range(l);
     if (take_snapshot(l, ret_wait_for, &start, st) < 0 || *ret_wait_for) {
         listing_close(l);
         return *ret_wait_for ? 0 : -1;
     }
+    l->is_open = true;
     l->revision = l->snapshot.revision;
     if (!start.n)
         start = l->single.n ? l->single : l->prefix;
@@ -190,8 +191,22 @@ int listing_open(struct listing *l, const struct resource *res, const struct lis
     return 0;
 }
 
+static void count(const struct listing *l)
+{
+    const struct cache_counters *m = cache_counters(l->resource->cache);
+
+    metric_add(m->lists, 1);
+    metric_add(m->list_fetched, (double)l->n_seen);
+    metric_add(m->list_returned, (double)l->n_given);
+    if (!l->request.resource_version.n && !l->request.continue_token.n)
+        metric_add(m->consistent_reads, 1);
+}
+
 void listing_close(struct listing *l)
 {
+    if (l->is_open)
+        count(l);
+    l->is_open = false;
     snapshot_release(&l->snapshot);
     buffer_deinit(&l->scratch);
     l->is_done = true;
@@ -226,6 +241,7 @@ struct object *listing_next(struct listing *l)
             l->has_more = true;
             break;
         }
+        l->n_seen++;
         if (!matches(l, o))
             continue;
         l->n_given++;
@@ -276,6 +292,7 @@ bool listing_next_run(struct listing *l, struct listing_run *ret)
         ret->n = (size_t)(l->request.limit - l->n_given);
         l->is_done = l->has_more = true;
     }
+    l->n_seen += (int64_t)ret->n;
     l->n_given += (int64_t)ret->n;
     if (ret->n && l->request.limit > 0)
         l->last_key = ((const struct object *)ret->leaf.items[ret->from + ret->n - 1])->key;

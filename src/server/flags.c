@@ -35,6 +35,12 @@ const struct flag flags[] = {
     {"data-dir", 0, FLAG_STRING, "/var/lib/keelson", AT(data_dir), "storage",
      "Folder of the embedded store and, unless other files are given, of keys, certificates and the administrator's "
      "kubeconfig (keelson's own flag)."},
+    {"default-watch-cache-size", 0, FLAG_INT, "100", AT(default_watch_cache_size), "storage",
+     "Has no effect: watch caches have the size that their events need."},
+    {"watch-cache", 0, FLAG_BOOL, "true", AT(watch_cache), "storage",
+     "Let reads of any version be answered from the watch cache. False: they are paged like all others."},
+    {"watch-cache-sizes", 0, FLAG_LIST, "", AT(watch_cache_sizes), "storage",
+     "RESOURCE[.GROUP]#SIZE: a size of 0 is --watch-cache=false for this resource; others have no effect."},
     {"watch-history", 0, FLAG_DURATION, "5m0s", AT(watch_history), "storage",
      "How far back watches, exact reads and consistent pages reach, a restart in between or not (keelson's own flag)."},
     {"event-ttl", 0, FLAG_DURATION, "1h0m0s", AT(event_ttl), "storage", "How long events are kept after their last write."},

@@ -27,6 +27,7 @@
 #include "server/identity.h"
 #include "server/pki.h"
 #include "server/runtime_config.h"
+#include "server/watch_cache.h"
 
 /* Shared with the readiness checks; the rest of the process's life is on the main thread's stack. */
 struct lifecycle {
@@ -282,6 +283,8 @@ static int open_storage(struct server *s, struct status *st)
     struct storage_options opt = {.timers = s->timers, .history_ms = s->settings->watch_history / 1000000,
                                   .encryption = s->encryption};
 
+    if (watch_cache_sizes_check(&s->settings->watch_cache_sizes, st) < 0)
+        return -1;
     if (folder_make(s->settings->data_dir, st) < 0)
         return status_wrap(st, "--data-dir");
     if (s->settings->etcd_servers.n ? open_etcd(s, &opt, st) < 0 : sqlite_open(path, &opt.backend, st) < 0)
@@ -289,7 +292,12 @@ static int open_storage(struct server *s, struct status *st)
     if (s->settings->etcd_servers.n)
         opt.key_prefix = etcd_key_prefix(opt.backend);
     opt.types = registry_storage_types(runtime_config_serves, s->runtime_config, &opt.n_types);
-    return storage_start(&opt, &s->storage, st);
+    if (storage_start(&opt, &s->storage, st) < 0)
+        return -1;
+    for (size_t i = 0; i < opt.n_types; i++)
+        if (!watch_cache_serves(s->settings, opt.types[i]))
+            storage_bypass(s->storage, opt.types[i]);
+    return 0;
 }
 
 static int start_registry(struct server *s, struct status *st)

@@ -23,12 +23,26 @@ const char *event_type_name(enum event_type t)
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
+/* Watchers of one node's pods are many, and each pod concerns one of them. Source: kubernetes pkg/registry/core/pod/strategy.go,
+ * NodeNameTriggerFunc; names, which upstream indexes elsewhere, always are. */
+static int find_indexed_field(const struct resource_type *type)
+{
+    if (type->group.n || !text_is(type->name, "pods"))
+        return -1;
+    for (size_t i = 0; i < type->n_selectable; i++)
+        if (text_is(type->selectable[i].name, "spec.nodeName"))
+            return type->selectable[i].index;
+    return -1;
+}
+
 struct cache *cache_new(const struct resource_type *type, const struct store_clock *clock)
 {
     struct cache *c = xcalloc(1, sizeof(*c));
     c->refs = 1;
     c->type = type;
     c->clock = clock;
+    c->indexed_field = find_indexed_field(type);
+    cache_counters_init(&c->counters, type);
     pthread_mutex_init(&c->change_mu, NULL);
     pthread_mutex_init(&c->mu, NULL);
     pthread_mutex_init(&c->watch_mu, NULL);
@@ -64,6 +78,7 @@ void cache_unref(struct cache *c)
     vec_deinit(&c->left_behind);
     map_deinit(&c->by_namespace);
     map_deinit(&c->by_key);
+    map_deinit(&c->by_field);
     pthread_mutex_destroy(&c->change_mu);
     pthread_mutex_destroy(&c->mu);
     pthread_mutex_destroy(&c->watch_mu);
@@ -85,6 +100,7 @@ void cache_loaded(struct cache *c, uint64_t revision, size_t events_max, int64_t
 void cache_ready(struct cache *c)
 {
     c->undelivered = ring_end_locked(&c->ring);
+    metric_add(c->counters.initializations, 1);
 }
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
@@ -238,6 +254,7 @@ void cache_replace(struct cache *c, struct tree *tree, uint64_t revision)
     drop_left_behind(c);
     cache_restart_watches(c, swap_state, &r);
     pthread_mutex_unlock(&c->change_mu);
+    metric_add(c->counters.initializations, 1);
     cursor_close(&r.undelivered);
     ring_deinit(&r.ring);
     tree_unref(&object_tree_ops, r.tree);
@@ -331,6 +348,11 @@ struct object *cache_get(struct cache *c, struct text key)
     struct object *o = object_ref(tree_get(&object_tree_ops, s.tree, key));
     snapshot_release(&s);
     return o;
+}
+
+bool cache_is_bypassed(const struct cache *c)
+{
+    return c->is_bypassed;
 }
 
 size_t cache_count(struct cache *c)

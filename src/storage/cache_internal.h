@@ -72,7 +72,9 @@ struct cache {
     atomic_uint refs; /* the storage's and each watcher's */
     const struct resource_type *type;
     const struct store_clock *clock;
-    struct metric_cell *objects, *objects_old, *received;
+    struct cache_counters counters;
+    bool is_bypassed;               /* see storage_bypass */
+    int indexed_field;              /* of type->selectable: watchers of one value of it are found by the value; -1: none */
 
     pthread_mutex_t change_mu;      /* before the others: whoever makes the next tree, the committer or cache_reveal */
     VEC(struct tree *) left_behind; /* change_mu: trees that cache_reveal has replaced */
@@ -85,7 +87,7 @@ struct cache {
 
     pthread_mutex_t watch_mu;
     struct list watchers;           /* watch_mu: those of all objects, and of one name in all namespaces */
-    struct map by_namespace, by_key; /* watch_mu: struct scope */
+    struct map by_namespace, by_key, by_field; /* watch_mu: struct scope */
     size_t n_watchers;
     struct watcher *stopped;        /* watch_mu: by a callback, to be freed when the lock is given back */
     struct cursor undelivered;      /* watch_mu: what the watchers have not heard of */
@@ -125,6 +127,11 @@ struct object *cache_current(struct cache *c, struct text key); /* committer; bo
 /* Committer: puts the tree (taken) in place of all that is known, history included; watches end. */
 void cache_replace(struct cache *c, struct tree *tree, uint64_t revision);
 void cache_trim(struct cache *c);                           /* timer */
+
+/* --- cache_counters.c --- */
+
+void cache_counters_init(struct cache_counters *m, const struct resource_type *type);
+void cache_count_up(struct cache *c, uint64_t reached); /* timer: what is counted every second */
 
 /* --- watcher.c ---------------------------------------------------------------------------------------------------- */
 

@@ -65,21 +65,9 @@ struct storage {
     atomic_size_t n_waiters; /* a hint, so that a write without waiters takes no lock */
 };
 
-static struct metric_family objects_metric = {
-    .name = "apiserver_resource_objects", .type = METRIC_GAUGE, .stability = "ALPHA",
-    .help = "Number of stored objects by resource, counted every second.", .labels = {"group", "resource"}};
-static struct metric_family objects_metric_old = {
-    .name = "apiserver_storage_objects", .type = METRIC_GAUGE, .stability = "STABLE",
-    .help = "Number of stored objects by resource, counted every second; apiserver_resource_objects is its successor.",
-    .labels = {"resource"}};
 static struct metric_family size_metric = {
     .name = "apiserver_storage_size_bytes", .type = METRIC_GAUGE, .stability = "STABLE",
     .help = "Bytes of disk that the store's files take.", .labels = {"storage_cluster_id"}};
-static struct metric_family received_metric = {
-    .name = "apiserver_watch_cache_events_received_total", .type = METRIC_COUNTER, .stability = "ALPHA",
-    .help = "Changes that the watch cache has taken in, by resource.", .labels = {"group", "resource"}};
-
-static struct metric_family *const families[] = {&objects_metric, &objects_metric_old, &size_metric, &received_metric};
 
 /* --- load --------------------------------------------------------------------------------------------------------- */
 
@@ -134,6 +122,7 @@ static struct object *load_or_keep(struct storage *s, struct cache *c, struct te
     log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
               LOG_STR("error", why.message));
     atomic_store(&s->has_unreadable, true);
+    metric_add(c->counters.decode_errors, 1);
     return object_unreadable(c->type, key, stored, revision, text_of(why.message));
 }
 
@@ -496,18 +485,18 @@ static void settled(void *ctx)
         struct cache *c = s->dirty;
         s->dirty = c->next_dirty;
         c->is_dirty = false;
-        metric_add(c->received, (double)cache_deliver(c));
+        double n = (double)cache_deliver(c);
+        metric_add(c->counters.received, n);
+        metric_add(c->counters.dispatched, n);
     }
     atomic_store_explicit(&s->clock.delivered, revision, memory_order_release);
 }
 
 static void count(struct storage *s)
 {
-    for (size_t i = 0; i < s->n_caches; i++) {
-        double n = (double)cache_count(s->caches[i]);
-        metric_set(s->caches[i]->objects, n);
-        metric_set(s->caches[i]->objects_old, n);
-    }
+    uint64_t reached = storage_revision(s);
+    for (size_t i = 0; i < s->n_caches; i++)
+        cache_count_up(s->caches[i], reached);
     metric_set(s->size, (double)s->backend->ops->size_bytes(s->backend));
 }
 
@@ -529,21 +518,12 @@ static void tick(struct timer *t)
 
 static void register_metrics(void)
 {
-    for (size_t i = 0; i < N_ELEMENTS(families); i++)
-        metrics_register(families[i]);
+    metrics_register(&size_metric);
 }
 
 static void make_cache(struct storage *s, const struct resource_type *type)
 {
     struct cache *c = cache_new(type, &s->clock);
-    struct text labels[] = {type->group, type->name};
-    char name[512];
-    int n = snprintf(name, sizeof(name), "%.*s%s%.*s", TEXT_ARG(type->name), type->group.n ? "." : "",
-                     TEXT_ARG(type->group));
-    struct text dotted = text_first(text_of(name), (size_t)n);
-    c->objects = metric_cell_of(&objects_metric, labels);
-    c->objects_old = metric_cell_of(&objects_metric_old, &dotted);
-    c->received = metric_cell_of(&received_metric, labels);
     s->caches[s->n_caches++] = c;
     map_put(&s->by_prefix, type->storage_prefix, c);
 }
@@ -658,6 +638,13 @@ void storage_stop(struct storage *s)
 struct cache *storage_cache(struct storage *s, const struct resource_type *type)
 {
     return find_cache(s, type);
+}
+
+void storage_bypass(struct storage *s, const struct resource_type *type)
+{
+    struct cache *c = find_cache(s, type);
+    if (c)
+        c->is_bypassed = true;
 }
 
 uint64_t storage_revision(struct storage *s)

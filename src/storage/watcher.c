@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A watcher's life: STARTING --initial objects and the ring replayed, without a lock--> LIVE --watch_stop--> gone.
  * It goes live under watch_mu, where the committer's fan-out cannot run; `seen` keeps apart what the ring had and what the
- * fan-out still brings. Live watchers stand in lists by what they watch (one namespace, one object, all), so that an event
+ * fan-out still brings. Live watchers stand in lists by what they watch (one namespace, one object, one node's pods, all), so that an event
  * walks only the lists that it concerns. A watcher that a callback stops is freed when the lock is given back. */
 #include "storage/cache_internal.h"
 
@@ -107,10 +107,26 @@ static void tell(struct watcher *w, struct event *e)
 
 /* --- the lists of live watchers ----------------------------------------------------------------------------------- */
 
+/* The value of the indexed field that alone can match; p NULL: there is none. */
+static struct text indexed_value(const struct watcher *w)
+{
+    for (size_t i = 0; w->fields && w->cache->indexed_field >= 0 && i < w->fields->n; i++) {
+        const struct requirement *r = &w->fields->requirements[i];
+        if ((int)r->field == w->cache->indexed_field && r->op == SELECT_EQUALS)
+            return r->values[0].p ? r->values[0] : TEXT("");
+    }
+    return TEXT_NONE;
+}
+
 static struct map *scope_map(struct watcher *w, struct text *ret_key)
 {
     struct cache *c = w->cache;
     bool is_one = w->name.n && (w->namespace.n || !c->type->is_namespaced);
+    struct text value = indexed_value(w);
+    if (!is_one && value.p) {
+        *ret_key = value;
+        return &c->by_field;
+    }
     *ret_key = is_one ? w->key : w->namespace;
     return is_one ? &c->by_key : w->namespace.n ? &c->by_namespace : NULL;
 }
@@ -171,6 +187,12 @@ static void calls_end(struct cache *c)
 
 /* --- fan-out ------------------------------------------------------------------------------------------------------ */
 
+static struct text object_field(const struct object *o, int field)
+{
+    struct text value = (uint32_t)field < o->n_fields ? o->fields[field] : TEXT_NONE;
+    return value.p ? value : TEXT("");
+}
+
 static void tell_list(struct list *watchers, struct event *e)
 {
     list_for_each(l, watchers)
@@ -182,6 +204,16 @@ static void tell_scope(struct map *map, struct text key, struct event *e)
     struct scope *s = map->n ? map_get(map, key) : NULL;
     if (s)
         tell_list(&s->watchers, e);
+}
+
+/* Those of the value that it has, and those of the one that it had. */
+static void tell_by_field(struct cache *c, struct event *e)
+{
+    struct text now = object_field(e->object, c->indexed_field);
+    struct text before = e->previous ? object_field(e->previous, c->indexed_field) : now;
+    tell_scope(&c->by_field, now, e);
+    if (!text_eq(now, before))
+        tell_scope(&c->by_field, before, e);
 }
 
 size_t cache_deliver(struct cache *c)
@@ -196,6 +228,8 @@ size_t cache_deliver(struct cache *c)
         tell_list(&c->watchers, e);
         tell_scope(&c->by_namespace, e->object->namespace, e);
         tell_scope(&c->by_key, e->object->key, e);
+        if (c->by_field.n)
+            tell_by_field(c, e);
     }
     calls_end(c);
     return n;
@@ -212,7 +246,7 @@ static void each_in_list(struct list *watchers, void (*fn)(struct watcher *w, ui
 
 static void each_watcher(struct cache *c, void (*fn)(struct watcher *w, uint64_t arg), uint64_t arg)
 {
-    struct map *const maps[] = {&c->by_namespace, &c->by_key};
+    struct map *const maps[] = {&c->by_namespace, &c->by_key, &c->by_field};
     each_in_list(&c->watchers, fn, arg);
     for (size_t m = 0; m < N_ELEMENTS(maps); m++) {
         size_t pos = 0;
@@ -342,8 +376,11 @@ int watch_start(struct cache *c, const struct watch_options *opt, struct watcher
     if (opt->send_initial)
         send_initial(w, &first);
     snapshot_release(&first);
-    while (!w->is_stopped && (e = cursor_next(&from)))
+    size_t n_replayed = 0;
+    for (; !w->is_stopped && (e = cursor_next(&from)); n_replayed++)
         tell(w, e);
+    if (n_replayed)
+        metric_add(c->counters.init_events, (double)n_replayed);
     bool is_live = go_live(w, &from), is_stopped = w->is_stopped;
     cursor_close(&from);
     if (is_live && !is_stopped)

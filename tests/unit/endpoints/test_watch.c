@@ -384,8 +384,60 @@ START_TEST(legacy_paths_know_no_initial_events)
 }
 END_TEST
 
+static struct watching open_pods(struct fixture *f, const char *query)
+{
+    struct watching w = {.client = client_connect(listener_port(f->listener)), .in = BUFFER_IN(f->a)};
+
+    ck_assert(client_send(
+        &w.client, arena_textf(f->a, "GET /api/v1/pods?watch=1&resourceVersion=1&%s HTTP/1.1\r\nHost: t\r\n\r\n", query)));
+    w.header = client_read_header(&w.client, f->a);
+    ck_assert_int_eq(w.header.code, 200);
+    return w;
+}
+
+static void make_pod(struct fixture *f, const char *name, const char *node)
+{
+    ck_code(post(f, "/api/v1/namespaces/demo/pods",
+                 arena_printf(f->a,
+                              "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]%s}}",
+                              name, *node ? arena_printf(f->a, ",\"nodeName\":\"%s\"", node) : "")),
+            201);
+}
+
+/* A node's watcher is found by the node; a pod that is bound leaves those that wait for one. */
+START_TEST(pods_of_a_node)
+{
+    struct fixture f;
+
+    start(&f);
+    struct watching one = open_pods(&f, "fieldSelector=spec.nodeName%3Done"),
+                    two = open_pods(&f, "fieldSelector=spec.nodeName%3Dtwo"),
+                    none = open_pods(&f, "fieldSelector=spec.nodeName%3D"),
+                    not_one = open_pods(&f, "fieldSelector=spec.nodeName!%3Done");
+    make_pod(&f, "a", "");
+    make_pod(&f, "b", "one");
+    make_pod(&f, "c", "two");
+    ck_code(post(&f, "/api/v1/namespaces/demo/pods/a/binding",
+                 "{\"metadata\":{\"name\":\"a\"},\"target\":{\"kind\":\"Node\",\"name\":\"one\"}}"),
+            201);
+    ck_code(call(&f, "DELETE", "/api/v1/namespaces/demo/pods/b?gracePeriodSeconds=0", "", NULL), 200);
+    static const struct {
+        int watch;
+        const char *type, *name;
+    } rows[] = {{0, "ADDED", "b"},   {0, "ADDED", "a"}, {0, "MODIFIED", "b"}, {0, "DELETED", "b"}, {1, "ADDED", "c"}, {2, "ADDED", "a"},
+                {2, "DELETED", "a"}, {3, "ADDED", "a"}, {3, "ADDED", "c"},   {3, "DELETED", "a"}};
+    struct watching *watches[] = {&one, &two, &none, &not_one};
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+        ck_event(next_event(&f, watches[rows[i].watch]), arena_printf(f.a, "{\"type\":\"%s\"", rows[i].type),
+                 arena_printf(f.a, "\"name\":\"%s\"", rows[i].name));
+    for (size_t i = 0; i < N_ELEMENTS(watches); i++)
+        client_close(&watches[i]->client);
+    fixture_stop(&f);
+}
+END_TEST
+
 UNIT_MAIN("endpoints/watch", initial_objects_then_changes, from_a_revision, selection_comes_and_goes,
           initial_events_end_with_a_bookmark, ends_at_its_timeout, last_bookmark_before_the_timeout,
           partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain,
           many_initial_objects, bookmark_after_the_objects_by_default, errors_are_events,
-          the_future_and_the_past, legacy_paths_know_no_initial_events)
+          the_future_and_the_past, legacy_paths_know_no_initial_events, pods_of_a_node)

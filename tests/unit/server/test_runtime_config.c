@@ -11,7 +11,7 @@ static struct runtime_config *config;
 /* entries is split at commas, as the flag is. */
 static int parse(const char *entries)
 {
-    struct string_list list = {.p = ARENA_ARRAY(a, struct text, 16)};
+    struct text_list list = {.p = ARENA_ARRAY(a, struct text, 16)};
     struct text rest = text_of(entries);
     while (rest.n && text_split(&rest, ',', &list.p[list.n]))
         list.n++;
