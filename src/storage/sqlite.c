@@ -185,7 +185,8 @@ static void publish(struct sqlite *s, struct list *batch)
         if (w->op == WRITE_PUT)
             object_seal(w->object, w->revision);
         s->revision = w->revision;
-        s->old_bytes += w->previous ? w->previous->json.n : 0;
+        if (w->previous)
+            history_replaced(s, w->previous->json.n);
         history_note(s, w->revision, now_ms);
         s->sink->changed(s->sink->ctx, w);
     }

@@ -5,8 +5,10 @@
 #include "storage/sqlite_internal.h"
 
 #define MARK_MS 1000
-/* Of replaced values on disk, whatever their age: the rings in memory reach no further back either. */
-#define OLD_BYTES_MAX ((uint64_t)512 << 20)
+/* Of replaced values on disk, whatever their age: each of them is read at the next start, which shall not take long. The
+ * rings in memory are bounded likewise. A row costs time besides its bytes. */
+#define OLD_BYTES_MAX ((uint64_t)256 << 20)
+#define ROW_BYTES 1000
 #define TRIM_REVISIONS 500 /* a transaction's: some milliseconds */
 
 static void update_hints(struct sqlite *s)
@@ -14,6 +16,11 @@ static void update_hints(struct sqlite *s)
     bool is_long = s->marks.n > 0 && s->old_bytes - s->marks.p[0].old_bytes > OLD_BYTES_MAX;
     atomic_store_explicit(&s->oldest_ms, s->marks.n ? s->marks.p[0].at_ms : INT64_MAX, memory_order_relaxed);
     atomic_store_explicit(&s->is_history_long, is_long, memory_order_relaxed);
+}
+
+void history_replaced(struct sqlite *s, size_t bytes)
+{
+    s->old_bytes += bytes + ROW_BYTES;
 }
 
 void history_note(struct sqlite *s, uint64_t revision, int64_t at_ms)

@@ -65,7 +65,7 @@ struct sqlite {
     sqlite3_stmt *statements[N_STATEMENTS];
     uint64_t revision;
     uint64_t trimmed;   /* the state at this revision and all changes behind it are kept */
-    uint64_t old_bytes; /* of values that were ever replaced or deleted */
+    uint64_t old_bytes; /* what all values that were ever replaced or deleted cost */
     VEC(struct history_mark) marks; /* oldest first, a second or more apart */
     struct buffer key, value;
     struct storage_write **written; /* of the batch, by key: see sqlite.c */
@@ -92,6 +92,7 @@ int sqlite_run(struct sqlite *s, enum statement which); /* SQLITE_OK when it ran
 int sqlite_load(struct sqlite *s, struct status *st);
 
 /* sqlite_history.c */
+void history_replaced(struct sqlite *s, size_t bytes);                 /* a value of so many bytes, by the next change */
 void history_note(struct sqlite *s, uint64_t revision, int64_t at_ms); /* a change at this time (clock_mono_ms) */
 bool history_is_due(struct sqlite *s);                                 /* any thread */
 /* Committer: takes away a part of what is too old, as a transaction of its own. False: there is no more to do. */

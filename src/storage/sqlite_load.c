@@ -54,8 +54,9 @@ static int load_row(struct sqlite *s, sqlite3_stmt *row, struct status *st)
         return damaged(s, st, "a key has no place");
     c.path = text_from(key, STORED_KEY_PREFIX.n);
     if (c.revision > s->trimmed) {
+        if (c.previous)
+            history_replaced(s, c.value.n); /* about what it has replaced */
         history_note(s, c.revision, mono_of(c.at_ms));
-        s->old_bytes += c.previous ? c.value.n : 0; /* about what it has replaced */
     }
     s->revision = c.revision > s->revision ? c.revision : s->revision;
     return s->sink->loaded(s->sink->ctx, &c, st) < 0 ? damaged(s, st, st->message) : 0;
