@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Informers of client-go against a running server: do they stay in step with it while objects come, change and go, in JSON and in
-// protobuf, and is a watcher that does not read cut off without slowing them? Prints one line per check and the counts at the end.
+// protobuf, is a watcher that does not read cut off without slowing them, and do reflectors end where a list does however often their
+// connections are cut? Prints one line per check and the counts at the end.
 package main
 
 import (
@@ -64,11 +65,12 @@ func eventually(limit time.Duration, ask func() string) string {
 func main() {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG"))
 	fatal(err, "KUBECONFIG")
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Second)
 	defer cancel()
 
 	informersStayInStep(ctx, config)
 	slowWatcherIsCutOff(ctx, config)
+	reflectorsOutliveCuts(ctx, config)
 
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
