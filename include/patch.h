@@ -26,6 +26,38 @@ int patch_merge(struct arena *a, const struct value *doc, const struct value *pa
  * $retainKeys. Source: kubernetes/apimachinery pkg/util/strategicpatch. */
 int patch_strategic(struct arena *a, const struct schema *s, const struct value *doc, const struct value *patch,
                     struct value *ret, struct status *st);
+
+/* --- managed fields and server-side apply --- */
+
+/* Who changes an object, and how. Source: kubernetes/apimachinery pkg/util/managedfields. */
+struct managing {
+    struct arena *arena;
+    const struct schema_kind *kind;    /* the version of the request: fields are recorded in it */
+    const struct schema_kind *storage; /* the version of the trees */
+    struct text subresource;           /* empty: none */
+    struct text manager;               /* empty: "unknown" */
+    /* Fields that this way of writing cannot change, as paths of names; nobody comes to own them. */
+    const char *const *const *reset;
+    size_t n_reset;
+};
+/* Writes who owns what into the new object's metadata.managedFields: whoever changes a field owns it from now on. live: NULL when
+ * the object is being created. Both are canonical trees of the storage version. What the client sent as managedFields counts, an
+ * empty list (see managed_keep_reset) meaning that nothing is recorded any more. */
+void managed_update(const struct managing *m, const struct value *live, struct value *obj);
+/* Server-side apply: *ret is live with what the patch says, of the kind, not canonical; *ret_managed its managedFields. *ret_is_same: live
+ * stays as it is but for them. CONFLICT with a cause for each field that others own, unless force; BAD_REQUEST for a patch of another
+ * kind or with managedFields; UNKNOWN for what does not fit the schema. live: NULL when the object is being created. */
+int managed_apply(const struct managing *m, const struct value *live, const struct value *patch, bool force,
+                  struct value *ret, struct value *ret_managed, bool *ret_is_same, struct status *st);
+/* Before a tree that a client sent is decoded, which forgets empty lists: managedFields: [] becomes [{}], which means the same. */
+void managed_keep_reset(struct arena *a, struct value *sent);
+/* NULL, or what is wrong with metadata.managedFields, as validation words it. */
+const char *managed_problem(struct arena *a, const struct value *managed_fields);
+/* The two lists say the same, times apart. */
+bool managed_equal_but_times(const struct value *x, const struct value *y);
+/* The name of a manager who does not give one: the User-Agent up to its first slash, printable, at most 128 bytes. */
+struct text managed_name_of_agent(struct arena *a, struct text user_agent);
+
 /* A tree as Go's %v prints it ("map[a:1 b:[x y]]"), which some of upstream's messages do. At most PATCH_PRINT_MAX bytes. */
 #define PATCH_PRINT_MAX 4096
 void patch_print_go(struct buffer *b, const struct value *v);

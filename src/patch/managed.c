@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metadata.managedFields, read, brought up to date and written. The entries are few and each is a whole set, so nothing is kept between
+ * requests. Source: kubernetes/apimachinery pkg/util/managedfields/internal: fieldmanager.go for the order of the steps. */
+#include <stdlib.h>
+
+#include "patch.h"
+#include "patch/managers.h"
+
+#define UPDATERS_MAX 10
+#define MANAGER_BYTES_MAX 128
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
+
+/* --- entries --- */
+
+static int read_entry(struct arena *a, const struct value *entry, struct manager *ret, struct status *st)
+{
+    struct text operation = value_get_text(entry, TEXT("operation")), type = value_get_text(entry, TEXT("fieldsType"));
+
+    *ret = (struct manager){.name = value_get_text(entry, TEXT("manager")),
+                            .api_version = value_get_text(entry, TEXT("apiVersion")),
+                            .subresource = value_get_text(entry, TEXT("subresource")),
+                            .time = value_get_text(entry, TEXT("time")),
+                            .is_apply = text_is(operation, "Apply")};
+    if (!ret->is_apply && !text_is(operation, "Update"))
+        return status_set(st, STATUS_BAD_REQUEST, "operation must be `Apply` or `Update`");
+    if (!ret->api_version.n)
+        return status_set(st, STATUS_BAD_REQUEST, "apiVersion must not be empty");
+    if (!text_is(type, "FieldsV1"))
+        return status_set(st, STATUS_BAD_REQUEST, "fieldsType must be FieldsV1");
+    return field_set_read(a, value_get(entry, TEXT("fieldsV1")), &ret->fields, st);
+}
+
+static int read_managers(struct arena *a, const struct value *list, struct managers *ret, struct status *st)
+{
+    *ret = (struct managers){.arena = a};
+    for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->n; i++) {
+        struct manager m, *there;
+        if (read_entry(a, &list->items[i], &m, st) < 0)
+            return -1;
+        there = managers_find(ret, &m);
+        if (there)
+            *there = m;
+        else
+            managers_add(ret, &m);
+    }
+    return 0;
+}
+
+static struct managers managers_or_none(struct arena *a, const struct value *list)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct managers ms;
+
+    if (read_managers(a, list, &ms, &st) < 0)
+        ms.n = 0;
+    return ms;
+}
+
+static int64_t seconds_of(const struct manager *m)
+{
+    int64_t ns;
+
+    return m->time.n && clock_parse_rfc3339(m->time, &ns) ? ns / 1000000000 : 0;
+}
+
+static int by_order(const void *x, const void *y)
+{
+    const struct manager *a = x, *b = y;
+    int64_t at_a = seconds_of(a), at_b = seconds_of(b);
+    int c;
+
+    if (a->is_apply != b->is_apply)
+        return a->is_apply ? -1 : 1;
+    if (at_a != at_b)
+        return at_a < at_b ? -1 : 1;
+    c = text_cmp(a->name, b->name);
+    if (c == 0)
+        c = text_cmp(a->api_version, b->api_version);
+    return c ? c : text_cmp(a->subresource, b->subresource);
+}
+
+static struct value write_managers(struct arena *a, struct managers *ms)
+{
+    struct value list = value_list();
+
+    qsort(ms->p, ms->n, sizeof(*ms->p), by_order);
+    for (size_t i = 0; i < ms->n; i++) {
+        const struct manager *m = &ms->p[i];
+        struct value entry = value_object();
+        if (m->name.n)
+            value_add(a, &entry, TEXT("manager"), value_string(m->name));
+        value_add(a, &entry, TEXT("operation"), value_string(m->is_apply ? TEXT("Apply") : TEXT("Update")));
+        value_add(a, &entry, TEXT("apiVersion"), value_string(m->api_version));
+        if (m->time.n)
+            value_add(a, &entry, TEXT("time"), value_string(m->time));
+        value_add(a, &entry, TEXT("fieldsType"), value_string(TEXT("FieldsV1")));
+        value_add(a, &entry, TEXT("fieldsV1"), field_set_write(a, m->fields));
+        if (m->subresource.n)
+            value_add(a, &entry, TEXT("subresource"), value_string(m->subresource));
+        value_append(a, &list, entry);
+    }
+    return list;
+}
+
+/* --- what counts and what does not --- */
+
+/* Fields that the server keeps itself belong to nobody. */
+static const struct field_set *stripped(struct arena *a, const struct field_set *s)
+{
+    static const char *const paths[][3] = {
+        {"apiVersion"},           {"kind"},
+        {"metadata"},             {"metadata", "name"},
+        {"metadata", "namespace"}, {"metadata", "creationTimestamp"},
+        {"metadata", "selfLink"}, {"metadata", "uid"},
+        {"metadata", "clusterName"}, {"metadata", "generation"},
+        {"metadata", "managedFields"}, {"metadata", "resourceVersion"},
+    };
+    const char *const *list[N_ELEMENTS(paths)];
+
+    for (size_t i = 0; i < N_ELEMENTS(paths); i++)
+        list[i] = paths[i];
+    return field_set_difference(a, s, field_set_of_names(a, list, N_ELEMENTS(paths)));
+}
+
+/* The first of equal age and least name first; times to the second. */
+static int by_age(const void *x, const void *y)
+{
+    const struct manager *a = *(struct manager *const *)x, *b = *(struct manager *const *)y;
+    int64_t at_a = seconds_of(a), at_b = seconds_of(b);
+
+    if (at_a != at_b)
+        return at_a < at_b ? -1 : 1;
+    return by_order(a, b);
+}
+
+static size_t count_updaters(const struct managers *ms)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < ms->n; i++)
+        n += !ms->p[i].is_apply;
+    return n;
+}
+
+/* The two oldest updaters of one version become one entry without a face; false: there are no two. */
+static bool merge_oldest(struct managers *ms)
+{
+    static const struct text bucket_name = TEXT("ancient-changes");
+    struct manager **old = ARENA_ARRAY(ms->arena, struct manager *, ms->n);
+    size_t n = 0;
+
+    for (size_t i = 0; i < ms->n; i++)
+        if (!ms->p[i].is_apply)
+            old[n++] = &ms->p[i];
+    qsort(old, n, sizeof(*old), by_age);
+    for (size_t i = 1; i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            if (!text_eq(old[i]->api_version, old[j]->api_version))
+                continue;
+            const struct manager like = {.name = bucket_name, .api_version = old[i]->api_version};
+            struct manager *bucket = managers_find(ms, &like), *into = bucket && bucket != old[i] ? bucket : old[j];
+            struct manager *from = into == old[i] ? old[j] : old[i];
+            into->fields = field_set_union(ms->arena, into->fields, from->fields);
+            into->time = from->time;
+            into->name = bucket_name;
+            into->subresource = TEXT_NONE;
+            managers_remove(ms, from);
+            return true;
+        }
+    return false;
+}
+
+/* --- an update --- */
+
+static struct value empty_object(struct arena *a, const struct schema_kind *kind)
+{
+    struct value object = value_object();
+
+    value_add(a, &object, TEXT("apiVersion"), value_string(kind->api_version));
+    value_add(a, &object, TEXT("kind"), value_string(kind->gvk.kind));
+    schema_arrange(a, kind->schema, &object);
+    return object;
+}
+
+static struct value without_managed_fields(struct arena *a, const struct value *obj)
+{
+    struct value copy = value_copy(a, obj);
+
+    value_remove(value_get(&copy, TEXT("metadata")), TEXT("managedFields"));
+    return copy;
+}
+
+/* obj in the version of the request, without managed fields. */
+static int show(const struct managing *m, const struct value *obj, struct value *ret, struct status *st)
+{
+    struct value bare = without_managed_fields(m->arena, obj);
+
+    if (m->kind == m->storage) {
+        *ret = bare;
+        return 0;
+    }
+    return schema_convert(m->arena, m->storage, m->kind, &bare, ret, st);
+}
+
+static struct text now_text(struct arena *a)
+{
+    char *dst = arena_alloc(a, CLOCK_TEXT_MAX);
+
+    return clock_rfc3339(clock_now_ns(), dst);
+}
+
+static struct change change_of(const struct managing *m)
+{
+    return (struct change){
+        .arena = m->arena, .kind = m->kind, .reset = field_set_of_names(m->arena, m->reset, m->n_reset)};
+}
+
+/* Records the change from before to after, both of m's kind, as made by this manager. */
+static void record_update(const struct managing *m, struct managers *ms, const struct value *before, const struct value *after,
+                          struct text name)
+{
+    const struct change c = change_of(m);
+    const struct manager like = {.name = name.n ? name : TEXT("unknown"),
+                                 .api_version = m->kind->api_version,
+                                 .subresource = m->subresource};
+    const struct field_set *fields;
+    struct manager *own;
+
+    managers_reconcile(ms, &c);
+    managers_update(ms, &c, before, after, &fields);
+    fields = stripped(m->arena, field_set_difference_deep(m->arena, fields, c.reset));
+    if (fields) {
+        own = managers_find(ms, &like);
+        if (!own)
+            own = managers_add(ms, &like);
+        own->fields = field_set_union(m->arena, own->fields, fields);
+        own->time = now_text(m->arena);
+    }
+    while (count_updaters(ms) > UPDATERS_MAX && merge_oldest(ms))
+        ;
+}
+
+static bool is_reset(const struct value *list)
+{
+    return list && list->kind == VALUE_LIST &&
+           (list->n == 0 || (list->n == 1 && list->items[0].kind == VALUE_OBJECT && list->items[0].n == 0));
+}
+
+/* The entries to start from: what the client sent, where it may, else what there was. */
+static struct managers entries_for(const struct managing *m, const struct value *live, const struct value *obj)
+{
+    const struct value *sent = value_at(obj, "metadata", "managedFields", NULL);
+    const struct value *before = value_at(live, "metadata", "managedFields", NULL);
+
+    if (!m->subresource.n) {
+        struct managers ms;
+        if (is_reset(sent))
+            return (struct managers){.arena = m->arena};
+        ms = managers_or_none(m->arena, sent);
+        if (ms.n)
+            return ms;
+    }
+    return managers_or_none(m->arena, before);
+}
+
+static void set_managed(struct arena *a, struct value *obj, struct managers *ms)
+{
+    struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
+
+    if (ms->n)
+        value_set(a, metadata, TEXT("managedFields"), write_managers(a, ms));
+    else
+        value_remove(metadata, TEXT("managedFields"));
+}
+
+void managed_update(const struct managing *m, const struct value *live, struct value *obj)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct managers ms = entries_for(m, live, obj);
+    struct value before, after;
+
+    if (!ms.n && live) { /* nothing was ever recorded, or the client wants nothing to be */
+        set_managed(m->arena, obj, &ms);
+        return;
+    }
+    if (live ? show(m, live, &before, &st) < 0 : (before = empty_object(m->arena, m->kind), false))
+        ms.n = 0;
+    else if (show(m, obj, &after, &st) < 0)
+        ms.n = 0;
+    else
+        record_update(m, &ms, &before, &after, m->manager);
+    set_managed(m->arena, obj, &ms);
+}
+
+/* --- an apply --- */
+
+static struct text name_of(struct arena *a, const struct value *obj, const struct schema_kind *kind)
+{
+    const struct value *metadata = value_get(obj, TEXT("metadata"));
+
+    return arena_textf(a, "%.*s/%.*s; %.*s, Kind=%.*s", TEXT_ARG(value_get_text(metadata, TEXT("namespace"))),
+                       TEXT_ARG(value_get_text(metadata, TEXT("name"))), TEXT_ARG(kind->api_version),
+                       TEXT_ARG(kind->gvk.kind));
+}
+
+static int check_patch(const struct managing *m, const struct value *patch, struct status *st)
+{
+    const struct schema_type type = {.kind = TYPE_STRUCT, .schema = m->kind->schema};
+    struct text group, version, api_version = value_get_text(patch, TEXT("apiVersion"));
+    struct text kind = value_get_text(patch, TEXT("kind")), problem;
+    const struct value *managed = value_at(patch, "metadata", "managedFields", NULL);
+
+    if (!text_eq(api_version, m->kind->api_version) || !text_eq(kind, m->kind->gvk.kind)) {
+        group_version_parse(api_version, &group, &version);
+        return status_set(st, STATUS_BAD_REQUEST, "invalid object type: %.*s/%.*s, Kind=%.*s", TEXT_ARG(group),
+                          TEXT_ARG(version), TEXT_ARG(kind));
+    }
+    if (managed && managed->kind != VALUE_NULL)
+        return status_set(st, STATUS_BAD_REQUEST, "metadata.managedFields must be nil");
+    problem = typed_problem(m->arena, typed_of(&type), patch, false);
+    if (problem.n)
+        return status_set(st, STATUS_UNKNOWN, "failed to create typed patch object (%.*s): %.*s",
+                          TEXT_ARG(name_of(m->arena, patch, m->kind)), TEXT_ARG(problem));
+    return 0;
+}
+
+/* The fields that kubectl's client-side apply last set and that are still as it set them. */
+static const struct field_set *client_side_fields(const struct managing *m, const struct value *live)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    const struct schema_type type = {.kind = TYPE_STRUCT, .schema = m->kind->schema};
+    struct text json = value_text(value_at(live, "metadata", "annotations", LAST_APPLIED, NULL));
+    struct value last;
+
+    if (!json.n || json_read(m->arena, json, NULL, &last, &st) < 0 || last.kind != VALUE_OBJECT ||
+        !text_eq(value_get_text(&last, TEXT("apiVersion")), m->kind->api_version) ||
+        typed_problem(m->arena, typed_of(&type), &last, false).n)
+        return NULL;
+    const struct field_set *fields = typed_fields(m->arena, typed_of(&type), &last);
+    struct comparison c = typed_compare(m->arena, typed_of(&type), &last, live);
+    fields = field_set_difference(m->arena, fields, c.modified);
+    fields = field_set_difference(m->arena, fields, c.added);
+    return field_set_difference(m->arena, fields, c.removed);
+}
+
+struct members {
+    struct map paths;
+};
+
+static void note_path(void *ctx, struct text path)
+{
+    struct members *members = ctx;
+
+    map_put(&members->paths, path, members);
+}
+
+/* Conflicts over what kubectl itself set on the client's side are none. */
+static bool are_all_own(struct arena *a, const struct status *conflict, const struct field_set *own)
+{
+    struct members members = {0};
+    bool are = own != NULL;
+
+    field_set_each(own, a, note_path, &members);
+    for (size_t i = 0; are && i < conflict->n_causes; i++)
+        are = map_get(&members.paths, text_of(conflict->causes[i].field)) != NULL;
+    map_deinit(&members.paths);
+    return are;
+}
+
+static struct managers copy_of(const struct managers *ms)
+{
+    struct managers copy = {.arena = ms->arena};
+
+    for (size_t i = 0; i < ms->n; i++)
+        managers_add(&copy, &ms->p[i]);
+    return copy;
+}
+
+static int apply(const struct managing *m, struct managers *ms, const struct value *live, const struct value *patch, bool force,
+                 struct value *ret, bool *ret_is_same, struct status *st)
+{
+    const struct change c = change_of(m);
+    const struct manager who = {.name = m->manager.n ? m->manager : TEXT("unknown"),
+                                .api_version = m->kind->api_version,
+                                .subresource = m->subresource,
+                                .is_apply = true};
+    struct managers before = copy_of(ms);
+
+    managers_reconcile(ms, &c);
+    if (managers_apply(ms, &c, live, patch, &who, force, ret, ret_is_same, st) == 0)
+        return 0;
+    if (st->reason != STATUS_CONFLICT || force || !text_is(m->manager, "kubectl") ||
+        !are_all_own(m->arena, st, client_side_fields(m, live)))
+        return -1;
+    status_clear(st);
+    *ms = before;
+    managers_reconcile(ms, &c);
+    return managers_apply(ms, &c, live, patch, &who, true, ret, ret_is_same, st);
+}
+
+/* kubectl's own record of what it applied follows what it applies by the server. */
+static void renew_last_applied(struct arena *a, const struct value *patch, struct value *obj)
+{
+    struct value *annotations = value_at(obj, "metadata", "annotations", NULL);
+    struct value *there = value_get(annotations, TEXT(LAST_APPLIED)), copy;
+    struct buffer json = BUFFER_IN(a);
+
+    if (!value_text(there).n)
+        return;
+    copy = value_copy(a, patch);
+    annotations = value_at(&copy, "metadata", "annotations", NULL);
+    if (annotations && annotations->kind == VALUE_OBJECT) {
+        value_remove(annotations, TEXT(LAST_APPLIED));
+        if (annotations->n == 0)
+            value_remove(value_get(&copy, TEXT("metadata")), TEXT("annotations"));
+    }
+    json_write(&json, &copy);
+    buffer_add_char(&json, '\n');
+    *there = value_string(buffer_text(&json));
+}
+
+int managed_apply(const struct managing *m, const struct value *live, const struct value *patch, bool force,
+                  struct value *ret, struct value *ret_managed, bool *ret_is_same, struct status *st)
+{
+    const struct manager like = {.name = m->manager.n ? m->manager : TEXT("unknown"),
+                                 .subresource = m->subresource,
+                                 .is_apply = true};
+    struct managers ms;
+    struct manager *own;
+    struct value now, merged, empty = empty_object(m->arena, m->kind);
+
+    if (check_patch(m, patch, st) < 0)
+        return -1;
+    if (read_managers(m->arena, value_at(live, "metadata", "managedFields", NULL), &ms, st) < 0)
+        return status_wrap(st, "failed to decode managed fields");
+    if (live && show(m, live, &now, st) < 0)
+        return -1;
+    if (!live)
+        now = empty;
+    if (!ms.n)
+        record_update(m, &ms, &empty, &now, TEXT("before-first-apply"));
+    if (apply(m, &ms, &now, patch, force, &merged, ret_is_same, st) < 0)
+        return -1;
+    own = managers_find(&ms, &like);
+    if (own) {
+        own->fields = stripped(m->arena, own->fields);
+        if (!own->fields)
+            managers_remove(&ms, own);
+        else if (!*ret_is_same)
+            own->time = now_text(m->arena);
+    }
+    if (text_is(m->manager, "kubectl"))
+        renew_last_applied(m->arena, patch, &merged);
+    *ret = merged;
+    *ret_managed = ms.n ? write_managers(m->arena, &ms) : value_null;
+    return 0;
+}
+
+/* --- around it --- */
+
+void managed_keep_reset(struct arena *a, struct value *sent)
+{
+    struct value *list = value_at(sent, "metadata", "managedFields", NULL);
+
+    if (list && list->kind == VALUE_LIST && list->n == 0)
+        value_append(a, list, value_object());
+}
+
+const char *managed_problem(struct arena *a, const struct value *managed_fields)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct managers unused;
+
+    if (read_managers(a, managed_fields, &unused, &st) == 0)
+        return NULL;
+    return arena_strdup(a, st.message);
+}
+
+bool managed_equal_but_times(const struct value *x, const struct value *y)
+{
+    static const struct text keys[] = {TEXT("manager"), TEXT("operation"), TEXT("apiVersion"), TEXT("subresource"),
+                                       TEXT("fieldsV1")};
+
+    if (!x || !y || x->kind != VALUE_LIST || y->kind != VALUE_LIST || x->n != y->n)
+        return false;
+    for (size_t i = 0; i < x->n; i++)
+        for (size_t k = 0; k < N_ELEMENTS(keys); k++) {
+            const struct value *p = value_get(&x->items[i], keys[k]), *q = value_get(&y->items[i], keys[k]);
+            if (!p != !q || (p && !value_equal(p, q)))
+                return false;
+        }
+    return true;
+}
+
+struct text managed_name_of_agent(struct arena *a, struct text user_agent)
+{
+    struct text rest = user_agent, name;
+    struct buffer b = BUFFER_IN(a);
+    uint32_t rune;
+
+    text_split(&rest, '/', &name);
+    while (name.n) {
+        size_t n = text_rune(name, &rune);
+        if (!n) {
+            name = text_from(name, 1);
+            continue;
+        }
+        if (b.n + n > MANAGER_BYTES_MAX)
+            break;
+        if (rune >= 0x20 && !(rune >= 0x7f && rune < 0xa0))
+            buffer_add(&b, text_first(name, n));
+        name = text_from(name, n);
+    }
+    return b.n ? buffer_text(&b) : TEXT("");
+}

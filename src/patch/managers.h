@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* managers.h - who manages which fields of an object, and how that changes when the object does.
+ * Source: sigs.k8s.io/structured-merge-diff merge/update.go. */
+#pragma once
+
+#include "patch/typed.h"
+
+struct manager {
+    struct text name, api_version, subresource;
+    struct text time; /* RFC 3339; empty: not known */
+    bool is_apply;    /* by server-side apply; else by updates */
+    const struct field_set *fields;
+};
+struct managers {
+    struct arena *arena;
+    struct manager *p;
+    size_t n, cap;
+};
+struct manager *managers_add(struct managers *ms, const struct manager *m);
+/* The entry of the same identity: appliers are one whatever the version, updaters are one for each version. NULL: none. */
+struct manager *managers_find(struct managers *ms, const struct manager *like);
+void managers_remove(struct managers *ms, struct manager *m);
+
+/* One change of one object, in the version of the request. */
+struct change {
+    struct arena *arena;
+    const struct schema_kind *kind;
+    const struct field_set *reset; /* fields that this way of writing cannot change: nobody gets them */
+};
+
+/* The fields that turn from before to after, taken from those who had them. ret_fields: what the one who changed it owns now.
+ * Managers of versions that are gone are left out. */
+void managers_update(struct managers *ms, const struct change *c, const struct value *before, const struct value *after,
+                     const struct field_set **ret_fields);
+
+/* live with what `applied` says, for `who`. What who applied before and leaves out now goes, unless another owns it. CONFLICT,
+ * one cause a field, where another owns what changes, unless force. *ret is in c's version and not canonical; *ret_is_same: it
+ * equals live. who joins ms. */
+int managers_apply(struct managers *ms, const struct change *c, const struct value *live, const struct value *applied,
+                   const struct manager *who, bool force, struct value *ret, bool *ret_is_same, struct status *st);
+
+/* Takes out of ms what the types' shapes do not have any more. */
+void managers_reconcile(struct managers *ms, const struct change *c);
+
+struct conflict {
+    const struct manager *with;
+    struct text path;
+};
+struct conflicts {
+    struct conflict *p;
+    size_t n, cap;
+};

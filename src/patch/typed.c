@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shapes of types, and the walks that look at one object. */
+#include "patch/typed.h"
+
+#include "patch/typed_items.h"
+
+struct typed typed_of(const struct schema_type *object)
+{
+    return (struct typed){.type = object};
+}
+
+/* --- shapes --- */
+
+static const struct typed untyped = {.is_untyped = true};
+
+/* Of a value that may be anything: maps are owned by their members, all else as a whole. */
+static struct shape shape_of_any(const struct value *v)
+{
+    if (v && v->kind == VALUE_OBJECT)
+        return (struct shape){.kind = SHAPE_MAP, .item = untyped};
+    return (struct shape){.kind = SHAPE_LEAF, .is_scalar = !v || v->kind != VALUE_LIST};
+}
+
+static enum merge_kind relation_of(struct typed t)
+{
+    if (t.field && t.field->merge != MERGE_DEFAULT)
+        return t.field->merge;
+    return t.type->kind == TYPE_STRUCT ? (enum merge_kind)t.type->schema->merge : MERGE_DEFAULT;
+}
+
+static struct shape shape_of_struct(struct typed t, const struct value *v)
+{
+    if (t.type->schema->form != JSON_FORM_OBJECT || t.type->schema->n_fields == 0)
+        return shape_of_any(v);
+    if (relation_of(t) == MERGE_ATOMIC)
+        return (struct shape){.kind = SHAPE_LEAF};
+    return (struct shape){.kind = SHAPE_MAP, .schema = t.type->schema};
+}
+
+static struct shape shape_of_list(struct typed t)
+{
+    enum merge_kind relation = relation_of(t);
+
+    if (relation != MERGE_SET && relation != MERGE_MAP)
+        return (struct shape){.kind = SHAPE_LEAF};
+    return (struct shape){.kind = SHAPE_LIST, .item = {.type = t.type->elem}, .list = t.field};
+}
+
+struct shape shape_of(struct typed t, const struct value *v)
+{
+    if (t.is_untyped)
+        return shape_of_any(v);
+    switch (t.type->kind) {
+    case TYPE_STRUCT:
+        return shape_of_struct(t, v);
+    case TYPE_LIST:
+        return shape_of_list(t);
+    case TYPE_WRAPPED_LIST:
+    case TYPE_RAW_EXTENSION:
+        return (struct shape){.kind = SHAPE_LEAF};
+    case TYPE_MAP:
+        if (relation_of(t) == MERGE_ATOMIC)
+            return (struct shape){.kind = SHAPE_LEAF};
+        return (struct shape){.kind = SHAPE_MAP, .item = {.type = t.type->elem}};
+    case TYPE_FIELDS_V1:
+    case TYPE_UNKNOWN:
+    case TYPE_ANY:
+        return shape_of_any(v);
+    default:
+        return (struct shape){.kind = SHAPE_LEAF, .is_scalar = true};
+    }
+}
+
+bool shape_member(const struct shape *s, struct text name, struct typed *ret, bool *ret_is_named)
+{
+    const struct schema_field *f;
+
+    *ret_is_named = false;
+    if (!s->schema) {
+        *ret = s->item;
+        return true;
+    }
+    f = schema_field_of(s->schema, name);
+    if (!f)
+        return false;
+    *ret_is_named = true;
+    *ret = (struct typed){.type = &f->type, .field = f};
+    return true;
+}
+
+/* --- items of lists --- */
+
+static int by_name(const void *x, const void *y)
+{
+    return text_cmp(((const struct path_key *)x)->name, ((const struct path_key *)y)->name);
+}
+
+/* The value that a key has when the item leaves it out. */
+static bool default_of(struct arena *a, const struct shape *s, struct text key, struct value *ret)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    const struct schema_field *f =
+        s->item.type->kind == TYPE_STRUCT ? schema_field_of(s->item.type->schema, key) : NULL;
+
+    return f && f->fallback.n && json_read(a, f->fallback, NULL, ret, &st) == 0;
+}
+
+static const char *keyed_element(struct arena *a, const struct shape *s, const struct value *item, struct path_element *ret)
+{
+    const struct schema_field *list = s->list;
+    struct path_key *keys;
+    uint32_t n = 0;
+
+    if (item->kind == VALUE_NULL)
+        return "associative list with keys may not have a null element";
+    if (item->kind != VALUE_OBJECT)
+        return "associative list with keys may not have non-map elements";
+    keys = arena_alloc(a, list->n_merge_keys * sizeof(*keys));
+    for (size_t i = 0; i < list->n_merge_keys; i++) {
+        const struct value *v = value_get(item, list->merge_keys[i]);
+        struct value fallback;
+        if (!v && default_of(a, s, list->merge_keys[i], &fallback))
+            v = &fallback;
+        if (v)
+            keys[n++] = (struct path_key){list->merge_keys[i], *v};
+    }
+    if (!n) {
+        struct buffer b = BUFFER_IN(a);
+        for (size_t i = 0; i < list->n_merge_keys; i++) {
+            buffer_add_char(&b, i ? ' ' : '[');
+            buffer_add_quoted(&b, list->merge_keys[i]);
+        }
+        return arena_printf(a, "associative list with keys has an element that omits all key fields %s] (and doesn't have "
+                               "default values for any key fields)", buffer_str(&b));
+    }
+    qsort(keys, n, sizeof(*keys), by_name);
+    *ret = (struct path_element){.kind = PATH_KEY, .n_keys = n, .keys = keys};
+    return NULL;
+}
+
+const char *shape_item_element(struct arena *a, const struct shape *s, const struct value *item, struct path_element *ret)
+{
+    if (s->list->merge == MERGE_MAP)
+        return keyed_element(a, s, item, ret);
+    switch (item->kind) {
+    case VALUE_OBJECT:
+        return "associative list without keys has an element that's a map type";
+    case VALUE_LIST:
+        return "not supported: associative list with lists as elements";
+    case VALUE_NULL:
+        return "associative list without keys has an element that's an explicit null";
+    default:
+        *ret = (struct path_element){.kind = PATH_VALUE, .value = *item};
+        return NULL;
+    }
+}
+
+static int by_element(const void *x, const void *y)
+{
+    const struct item *a = x, *b = y;
+    int c = path_element_cmp(&a->at, &b->at);
+
+    return c ? c : a->index < b->index ? -1 : a->index > b->index;
+}
+
+void items_of(struct arena *a, const struct shape *s, const struct value *list, struct items *ret)
+{
+    size_t n = list && list->kind == VALUE_LIST ? list->n : 0;
+
+    *ret = (struct items){.in_order = arena_alloc(a, n * sizeof(struct item)), .sorted = arena_alloc(a, n * sizeof(struct item))};
+    for (size_t i = 0; i < n; i++) {
+        struct item *it = &ret->in_order[ret->n];
+        it->value = &list->items[i];
+        it->index = ret->n;
+        it->repeats = 0;
+        const char *problem = shape_item_element(a, s, it->value, &it->at);
+        if (!problem)
+            ret->n++;
+        else if (!ret->problem)
+            ret->problem = arena_printf(a, "element %zu: %s", i, problem);
+    }
+    if (ret->n)
+        memcpy(ret->sorted, ret->in_order, ret->n * sizeof(struct item));
+    qsort(ret->sorted, ret->n, sizeof(struct item), by_element);
+    for (size_t i = 0, first = 0; i < ret->n; i++) { /* the first of equals counts them */
+        if (i && path_element_cmp(&ret->sorted[i].at, &ret->sorted[first].at) != 0)
+            first = i;
+        ret->sorted[first].repeats++;
+    }
+}
+
+const struct item *items_find(const struct items *s, const struct path_element *at)
+{
+    size_t low = 0, high = s->n;
+
+    while (low < high) { /* the first that is not smaller */
+        size_t middle = low + (high - low) / 2;
+        if (path_element_cmp(&s->sorted[middle].at, at) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n && path_element_cmp(&s->sorted[low].at, at) == 0 ? &s->sorted[low] : NULL;
+}
+
+struct value *member_near(const struct value *v, struct text key, size_t *cursor)
+{
+    if (!v || v->kind != VALUE_OBJECT)
+        return NULL;
+    if (*cursor < v->n && text_eq(member_key(&v->members[*cursor]), key))
+        return &v->members[(*cursor)++].value;
+    for (size_t i = 0; i < v->n; i++)
+        if (text_eq(member_key(&v->members[i]), key)) {
+            *cursor = i + 1;
+            return &v->members[i].value;
+        }
+    return NULL;
+}
+
+/* --- is it of the type? --- */
+
+struct problems {
+    struct arena *arena;
+    struct buffer path, all;
+    size_t n;
+    bool allows_repeats;
+};
+
+static void problem(struct problems *p, const char *what)
+{
+    if (p->n++)
+        buffer_add_str(&p->all, "\n  ");
+    if (p->path.n)
+        buffer_addf(&p->all, "%.*s: ", TEXT_ARG(buffer_text(&p->path)));
+    buffer_add_str(&p->all, what);
+}
+
+static void check(struct problems *p, struct typed t, const struct value *v);
+
+static void check_member(struct problems *p, const struct shape *s, const struct value_member *m)
+{
+    size_t n = p->path.n;
+    struct typed t;
+    bool is_named;
+
+    buffer_addf(&p->path, ".%.*s", TEXT_ARG(member_key(m)));
+    if (shape_member(s, member_key(m), &t, &is_named))
+        check(p, t, &m->value);
+    else
+        problem(p, "field not declared in schema");
+    p->path.n = n;
+}
+
+static void check_items(struct problems *p, const struct shape *s, const struct value *list)
+{
+    struct items items;
+    size_t n = p->path.n;
+
+    items_of(p->arena, s, list, &items);
+    if (items.problem) {
+        problem(p, items.problem);
+        return;
+    }
+    for (size_t i = 0; i < items.n; i++) {
+        struct buffer printed = BUFFER_IN(p->arena);
+        const struct item *first = items_find(&items, &items.in_order[i].at);
+        path_element_print(&printed, &items.in_order[i].at);
+        if (first->repeats > 1 && first->index != i && !p->allows_repeats)
+            problem(p, arena_printf(p->arena, "duplicate entries for key %s", buffer_str(&printed)));
+        buffer_add(&p->path, buffer_text(&printed));
+        check(p, s->item, items.in_order[i].value);
+        p->path.n = n;
+    }
+}
+
+static void check_scalar(struct problems *p, const struct schema_type *type, const struct value *v)
+{
+    bool is_number = v->kind == VALUE_INT || v->kind == VALUE_FLOAT;
+
+    switch (type->kind) {
+    case TYPE_INT32:
+    case TYPE_INT64:
+    case TYPE_FLOAT64:
+        if (!is_number)
+            problem(p, arena_printf(p->arena, "expected numeric (int or float), got %s",
+                                    v->kind == VALUE_STRING ? "string" : v->kind == VALUE_BOOL ? "bool"
+                                                           : v->kind == VALUE_LIST ? "[]interface {}"
+                                                                                   : "map[string]interface {}"));
+        break;
+    case TYPE_BOOL:
+        if (v->kind != VALUE_BOOL)
+            problem(p, arena_printf(p->arena, "expected boolean, got %s", typed_printed(p->arena, v)));
+        break;
+    case TYPE_STRING:
+    case TYPE_BYTES:
+    case TYPE_DURATION:
+        if (v->kind != VALUE_STRING)
+            problem(p, arena_printf(p->arena, "expected string, got %s", typed_printed(p->arena, v)));
+        break;
+    default: /* quantities, times, ports by number or name: any scalar */
+        if (v->kind == VALUE_LIST || v->kind == VALUE_OBJECT)
+            problem(p, arena_printf(p->arena, "expected any scalar, got %s", typed_printed(p->arena, v)));
+    }
+}
+
+const char *typed_printed(struct arena *a, const struct value *v)
+{
+    struct buffer b = BUFFER_IN(a);
+
+    json_write(&b, v);
+    return b.n > 200 ? arena_printf(a, "%.*s...", 200, b.p) : buffer_str(&b);
+}
+
+/* Lists and maps that are atomic are checked all the same. */
+static void check_atomic(struct problems *p, struct typed t, const struct value *v)
+{
+    const struct shape map = {.kind = SHAPE_MAP,
+                              .schema = t.type->kind == TYPE_STRUCT ? t.type->schema : NULL,
+                              .item = {.type = t.type->elem}};
+    size_t n = p->path.n;
+
+    if (t.type->kind == TYPE_RAW_EXTENSION)
+        return;
+    if (t.type->kind == TYPE_STRUCT || t.type->kind == TYPE_MAP) {
+        if (v->kind != VALUE_OBJECT)
+            problem(p, arena_printf(p->arena, "expected map, got %s", typed_printed(p->arena, v)));
+        for (size_t i = 0; v->kind == VALUE_OBJECT && i < v->n; i++)
+            check_member(p, &map, &v->members[i]);
+        return;
+    }
+    if (v->kind != VALUE_LIST)
+        problem(p, arena_printf(p->arena, "expected list, got %s", typed_printed(p->arena, v)));
+    for (size_t i = 0; v->kind == VALUE_LIST && i < v->n && t.type->elem; i++) {
+        buffer_addf(&p->path, "[%zu]", i);
+        check(p, (struct typed){.type = t.type->elem}, &v->items[i]);
+        p->path.n = n;
+    }
+}
+
+static void check(struct problems *p, struct typed t, const struct value *v)
+{
+    struct shape s = shape_of(t, v);
+
+    if (v->kind == VALUE_NULL || t.is_untyped)
+        return;
+    if (s.kind == SHAPE_LIST) {
+        if (v->kind == VALUE_LIST)
+            check_items(p, &s, v);
+        else
+            problem(p, arena_printf(p->arena, "expected list, got %s", typed_printed(p->arena, v)));
+    } else if (s.kind == SHAPE_MAP) {
+        if (v->kind != VALUE_OBJECT)
+            problem(p, arena_printf(p->arena, "expected map, got %s", typed_printed(p->arena, v)));
+        for (size_t i = 0; v->kind == VALUE_OBJECT && i < v->n; i++)
+            check_member(p, &s, &v->members[i]);
+    } else if (t.type->kind == TYPE_ANY || t.type->kind == TYPE_UNKNOWN || t.type->kind == TYPE_FIELDS_V1 ||
+               (t.type->kind == TYPE_STRUCT && t.type->schema->form != JSON_FORM_OBJECT)) {
+        return;
+    } else if (s.is_scalar) {
+        check_scalar(p, t.type, v);
+    } else {
+        check_atomic(p, t, v);
+    }
+}
+
+struct text typed_problem(struct arena *a, struct typed t, const struct value *v, bool allows_repeats)
+{
+    struct problems p = {.arena = a, .path = BUFFER_IN(a), .all = BUFFER_IN(a), .allows_repeats = allows_repeats};
+
+    check(&p, t, v);
+    if (p.n > 1)
+        return arena_textf(a, "errors:\n  %.*s", TEXT_ARG(buffer_text(&p.all)));
+    return p.n ? buffer_text(&p.all) : TEXT("");
+}
+
+/* --- the fields that it sets --- */
+
+/* What lies below v; *ret_is_member: v is one field itself. */
+static const struct field_set *fields_of(struct arena *a, struct typed t, const struct value *v, bool *ret_is_member);
+
+static const struct field_set *fields_of_items(struct arena *a, const struct shape *s, const struct value *list)
+{
+    struct field_set_builder b = {.arena = a};
+    struct items items;
+    bool unused;
+
+    items_of(a, s, list, &items);
+    for (size_t i = 0; i < items.n; i++) {
+        const struct item *it = &items.sorted[i];
+        if (it->repeats > 1) /* repeated items are owned together, as one thing */
+            field_set_add(&b, it->at, NULL, true);
+        else if (it->repeats == 1)
+            field_set_add(&b, it->at, fields_of(a, s->item, it->value, &unused), true);
+    }
+    return field_set_built(&b);
+}
+
+static const struct field_set *fields_of_members(struct arena *a, const struct shape *s, const struct value *object)
+{
+    struct field_set_builder b = {.arena = a};
+
+    for (size_t i = 0; i < object->n; i++) {
+        const struct value_member *m = &object->members[i];
+        const struct field_set *below;
+        bool is_named, is_member;
+        struct typed t;
+        if (!shape_member(s, member_key(m), &t, &is_named))
+            continue;
+        below = fields_of(a, t, &m->value, &is_member);
+        is_member |= m->value.kind == VALUE_NULL || (m->value.kind == VALUE_OBJECT && m->value.n == 0) || !is_named;
+        field_set_add(&b, (struct path_element){.kind = PATH_FIELD, .name = member_key(m)}, below, is_member);
+    }
+    return field_set_built(&b);
+}
+
+static const struct field_set *fields_of(struct arena *a, struct typed t, const struct value *v, bool *ret_is_member)
+{
+    struct shape s = shape_of(t, v);
+
+    *ret_is_member = s.kind == SHAPE_LEAF;
+    if (s.kind == SHAPE_LIST && v->kind == VALUE_LIST)
+        return fields_of_items(a, &s, v);
+    if (s.kind == SHAPE_MAP && v->kind == VALUE_OBJECT)
+        return fields_of_members(a, &s, v);
+    return NULL;
+}
+
+const struct field_set *typed_fields(struct arena *a, struct typed t, const struct value *v)
+{
+    bool unused;
+
+    return fields_of(a, t, v, &unused);
+}
+
+/* --- sets and types --- */
+
+/* The type of what an element leads to; false: none that is known. */
+static bool step(const struct shape *s, const struct path_element *at, struct typed *ret, bool *ret_is_named)
+{
+    *ret_is_named = false;
+    if (s->kind == SHAPE_MAP && at->kind == PATH_FIELD)
+        return shape_member(s, at->name, ret, ret_is_named);
+    *ret = s->item;
+    return s->kind == SHAPE_LIST;
+}
+
+static const struct value any_object = {.kind = VALUE_OBJECT};
+
+const struct field_set *typed_name_fields(struct arena *a, struct typed t, const struct field_set *s)
+{
+    struct shape shape = shape_of(t, &any_object);
+    struct field_set_builder b = {.arena = a};
+
+    for (size_t i = 0; s && i < s->n; i++) {
+        const struct field_node *n = &s->nodes[i];
+        bool is_named = false, is_known;
+        struct typed inner;
+        is_known = step(&shape, &n->at, &inner, &is_named);
+        field_set_add(&b, n->at, is_known && n->below ? typed_name_fields(a, inner, n->below) : n->below,
+                      n->is_member || (n->below && is_named));
+    }
+    return field_set_built(&b);
+}
+
+static bool is_atomic_now(struct typed t, const struct shape *s)
+{
+    return s->kind == SHAPE_LEAF && !s->is_scalar && !t.is_untyped;
+}
+
+const struct field_set *typed_reconcile(struct arena *a, struct typed t, const struct field_set *s)
+{
+    struct shape shape = shape_of(t, &any_object);
+    struct field_set_builder b = {.arena = a};
+    bool is_changed = false;
+
+    for (size_t i = 0; s && i < s->n; i++) {
+        const struct field_node *n = &s->nodes[i];
+        const struct field_set *below = n->below;
+        bool is_named, is_member = n->is_member;
+        struct typed inner;
+        if (below && step(&shape, &n->at, &inner, &is_named)) {
+            struct shape of_inner = shape_of(inner, &any_object);
+            if (is_atomic_now(inner, &of_inner)) {
+                below = NULL;
+                is_member = true;
+            } else {
+                below = typed_reconcile(a, inner, below);
+            }
+        }
+        is_changed |= below != n->below;
+        field_set_add(&b, n->at, below, is_member);
+    }
+    return is_changed ? field_set_built(&b) : s;
+}

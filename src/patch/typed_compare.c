@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Two objects walked together: what did the second add, take away, change? */
+#include "patch/typed_items.h"
+
+enum { ADDED, REMOVED, MODIFIED, N_KINDS };
+
+/* Of one place: itself, and what lies below it. */
+struct difference {
+    bool self[N_KINDS];
+    const struct field_set *below[N_KINDS];
+};
+struct difference_builder {
+    struct field_set_builder b[N_KINDS];
+};
+
+static struct difference_builder builder(struct arena *a)
+{
+    struct difference_builder d = {0};
+
+    for (int k = 0; k < N_KINDS; k++)
+        d.b[k].arena = a;
+    return d;
+}
+
+static void add(struct difference_builder *to, const struct path_element *at, const struct difference *d)
+{
+    for (int k = 0; k < N_KINDS; k++)
+        field_set_add(&to->b[k], *at, d->below[k], d->self[k]);
+}
+
+static void finish(struct difference_builder *from, struct difference *ret)
+{
+    for (int k = 0; k < N_KINDS; k++)
+        ret->below[k] = field_set_built(&from->b[k]);
+}
+
+static void compare(struct arena *a, struct typed t, const struct value *x, const struct value *y, struct difference *ret);
+
+static void compare_leaf(const struct value *x, const struct value *y, struct difference *ret)
+{
+    if (!x)
+        ret->self[ADDED] = true;
+    else if (!y)
+        ret->self[REMOVED] = true;
+    else if (!value_equal(x, y))
+        ret->self[MODIFIED] = true;
+}
+
+static bool same_items(const struct items *x, const struct item *p, const struct items *y, const struct item *q)
+{
+    if (p->repeats != q->repeats)
+        return false;
+    for (unsigned i = 0; i < p->repeats; i++)
+        if (!value_equal(p[i].value, q[i].value))
+            return false;
+    return true;
+}
+
+/* Items that are repeated, before or after, are one thing together. */
+static void compare_item(struct arena *a, const struct shape *s, const struct items *x, const struct item *p,
+                         const struct items *y, const struct item *q, struct difference *ret)
+{
+    unsigned before = p ? p->repeats : 0, after = q ? q->repeats : 0;
+
+    if (before <= 1 && after <= 1) {
+        compare(a, s->item, p ? p->value : NULL, q ? q->value : NULL, ret);
+    } else if (before > 1 && after > 1) {
+        ret->self[MODIFIED] = !same_items(x, p, y, q);
+    } else if (before > 1) {
+        if (q)
+            compare(a, s->item, NULL, q->value, ret);
+        ret->self[REMOVED] = true;
+    } else {
+        if (p)
+            compare(a, s->item, p->value, NULL, ret);
+        ret->self[ADDED] = true;
+    }
+}
+
+static void compare_items(struct arena *a, const struct shape *s, const struct value *x, const struct value *y,
+                          struct difference *ret)
+{
+    struct difference_builder b = builder(a);
+    struct items of_x, of_y;
+    size_t i = 0, j = 0;
+
+    items_of(a, s, x, &of_x);
+    items_of(a, s, y, &of_y);
+    while (i < of_x.n || j < of_y.n) {
+        const struct item *p = i < of_x.n ? &of_x.sorted[i] : NULL, *q = j < of_y.n ? &of_y.sorted[j] : NULL;
+        int c = !p ? 1 : !q ? -1 : path_element_cmp(&p->at, &q->at);
+        struct difference d = {0};
+        if (c > 0)
+            p = NULL;
+        if (c < 0)
+            q = NULL;
+        compare_item(a, s, &of_x, p, &of_y, q, &d);
+        add(&b, p ? &p->at : &q->at, &d);
+        i += p ? p->repeats : 0;
+        j += q ? q->repeats : 0;
+    }
+    finish(&b, ret);
+}
+
+static void compare_members(struct arena *a, const struct shape *s, const struct value *x, const struct value *y,
+                            struct difference *ret)
+{
+    struct difference_builder b = builder(a);
+    size_t cursor = 0;
+    struct typed t;
+    bool unused;
+
+    for (size_t i = 0; x && i < x->n; i++) {
+        const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&x->members[i])};
+        struct difference d = {0};
+        if (!shape_member(s, at.name, &t, &unused))
+            continue;
+        compare(a, t, &x->members[i].value, member_near(y, at.name, &cursor), &d);
+        add(&b, &at, &d);
+    }
+    cursor = 0;
+    for (size_t i = 0; y && i < y->n; i++) {
+        const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&y->members[i])};
+        struct difference d = {0};
+        if (member_near(x, at.name, &cursor) || !shape_member(s, at.name, &t, &unused))
+            continue;
+        compare(a, t, NULL, &y->members[i].value, &d);
+        add(&b, &at, &d);
+    }
+    finish(&b, ret);
+}
+
+/* v when it is of this kind and not empty. */
+static const struct value *parts_of(const struct value *v, enum value_kind kind)
+{
+    return v && v->kind == kind && v->n ? v : NULL;
+}
+
+static void compare(struct arena *a, struct typed t, const struct value *x, const struct value *y, struct difference *ret)
+{
+    struct shape s = shape_of(t, y ? y : x);
+    enum value_kind kind = s.kind == SHAPE_LIST ? VALUE_LIST : VALUE_OBJECT;
+    const struct value *parts_x = parts_of(x, kind), *parts_y = parts_of(y, kind);
+
+    /* A value of any kind that was a map and is none now, or the other way. */
+    if (s.kind == SHAPE_LEAF && x && y) {
+        struct shape before = shape_of(t, x);
+        if (before.kind == SHAPE_MAP && parts_of(x, VALUE_OBJECT))
+            compare_members(a, &before, x, NULL, ret);
+    }
+    if (s.kind == SHAPE_LEAF || (!parts_x && !parts_y)) {
+        compare_leaf(x, y, ret);
+        return;
+    }
+    if (s.kind == SHAPE_LIST)
+        compare_items(a, &s, parts_x, parts_y, ret);
+    else
+        compare_members(a, &s, parts_x, parts_y, ret);
+    if (!x)
+        ret->self[ADDED] = true;
+    else if (!y)
+        ret->self[REMOVED] = true;
+}
+
+struct comparison typed_compare(struct arena *a, struct typed t, const struct value *x, const struct value *y)
+{
+    struct difference d = {0};
+
+    compare(a, t, x, y, &d);
+    return (struct comparison){d.below[ADDED], d.below[REMOVED], d.below[MODIFIED]};
+}
