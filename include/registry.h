@@ -83,7 +83,13 @@ enum delete_plan { DELETE_USUAL, DELETE_STORE, DELETE_NOTHING };
  * status at create and keep the old one at update; their status subresource changes nothing else but metadata; has_generation
  * types count changes of what is neither metadata nor status.
  * Source: kubernetes pkg/registry/<group>/<kind>/strategy.go. */
+struct field_resets {
+    const char *sub; /* "": the object's own path; NULL ends a list */
+    const char *const *const *paths; /* of names: {"spec", NULL} */
+    size_t n;
+};
 struct strategy {
+    const struct field_resets *resets; /* fields that nobody comes to own, where the general rule does not hold; NULL: it does */
     uint16_t flags;          /* enum strategy_flag */
     uint8_t name;            /* enum strategy_name */
     uint8_t status_metadata; /* enum strategy_status_metadata */
@@ -127,6 +133,8 @@ struct operation {
     struct arena *arena;
     struct text namespace, name; /* of the request; name is not needed for CREATE */
     bool is_dry_run;
+    struct text field_manager; /* recorded as manager of what changes; .p NULL: the managed fields stay as they are */
+    bool manages_fields;       /* transform has seen to the managed fields itself (apply) */
     const struct user_info *user;   /* NULL: the server itself */
     bool may_block;                 /* the thread that submits may wait for others; the registry takes it away on its own threads */
     struct delete_options del;
@@ -166,6 +174,8 @@ struct operation {
 /* Starts the operation of op->kind. Its metadata rules: name and generateName, uid, creationTimestamp, generation, self-made
  * fields kept from the old object, finalizers, deletion. No-op updates write nothing. */
 void registry_submit(struct operation *op);
+/* For those who apply: who, and what that way of writing cannot change. */
+struct managing registry_managing(const struct operation *op);
 /* Releases what op holds (result, status, current); the struct is the caller's. */
 void operation_clear(struct operation *op);
 /* Start-up hooks and controllers: submits and waits. Never on an event loop or the committer thread. 0 or -1: see op->st. */

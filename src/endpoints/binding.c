@@ -130,6 +130,7 @@ enum flow call_binding_create(struct request *r, struct call *c)
     if (!w)
         return flow;
     w->op.transform = bind_pod;
+    w->is_unmanaged = true;
     w->respond = respond_bound;
     if (body_read_object(r, binding_kind(), &w->options, &w->object, &st) < 0 ||
         check_namespace(r->arena, c, &w->object, &st) < 0 || check_binding(c, &w->object, &st) < 0)

@@ -204,6 +204,7 @@ static int read_text(struct request *r, const struct schema_kind *kind, enum med
     if (check_type(r, kind, value_get_text(&tree, TEXT("apiVersion")), value_get_text(&tree, TEXT("kind")),
                    &data, st) < 0)
         return -1;
+    managed_keep_reset(r->arena, &tree);
     value_set(r->arena, &tree, TEXT("kind"), value_string(kind->gvk.kind));
     value_set(r->arena, &tree, TEXT("apiVersion"), value_string(kind->api_version));
     if (schema_decode(r->arena, kind->schema, &tree, &notes, st) < 0)

@@ -131,7 +131,10 @@ struct write_options {
     bool is_dry_run;
     bool is_strict, is_ignoring; /* fieldValidation; neither: warn */
     struct text field_manager;
+    bool is_forced; /* apply: takes fields from their owners */
 };
+/* Is it server-side apply, by its content type? */
+bool request_applies(const struct request *r);
 int write_options_read(struct request *r, const char *options_kind, bool has_field_validation,
                        struct write_options *ret, struct status *st);
 /* timeout=DURATION is read and checked, as upstream does for writes. */

@@ -83,14 +83,25 @@ static void check_field_validation(struct text given, struct field_errors *errs,
     ret->is_ignoring = text_is(given, "Ignore");
 }
 
+static void check_apply(struct request *r, struct field_errors *errs, struct write_options *ret)
+{
+    ret->is_forced = read_bool(r, "force");
+    if (request_applies(r)) {
+        if (!ret->field_manager.n)
+            field_error(errs, FIELD_REQUIRED, "fieldManager", NULL, "is required for apply patch");
+    } else if (request_has_query(r, "force")) {
+        field_error(errs, FIELD_FORBIDDEN, "force", NULL, "may not be specified for non-apply patch");
+    }
+}
+
 int write_options_read(struct request *r, const char *options_kind, bool has_field_validation,
                        struct write_options *ret, struct status *st)
 {
     struct field_errors errs = {.arena = r->arena};
 
     *ret = (struct write_options){.field_manager = request_query(r, "fieldManager")};
-    if (text_is(text_of(options_kind), "PatchOptions") && request_has_query(r, "force"))
-        field_error(&errs, FIELD_FORBIDDEN, "force", NULL, "may not be specified for non-apply patch");
+    if (text_is(text_of(options_kind), "PatchOptions"))
+        check_apply(r, &errs, ret);
     if (has_field_validation)
         check_field_manager(ret->field_manager, &errs);
     check_dry_run(r, &errs, ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PATCH in three languages. A patch is applied to the object in the version of the path, the result decoded
+/* PATCH in three languages, and server-side apply. A patch is applied to the object in the version of the path, the result decoded
  * as if a client had sent it, and converted to the version that is stored. When another writer was quicker
  * the registry asks again, with the newer object. Source: kubernetes/apiserver
  * pkg/endpoints/handlers/patch.go. */
@@ -23,7 +23,7 @@ struct language {
     const char *media_type;
     int (*apply)(struct arena *a, const struct schema *schema, const struct value *doc,
                  const struct value *patch, struct value *ret, struct status *st);
-    bool is_json_patch;
+    bool is_json_patch, is_apply;
     bool shows_patch; /* a result that does not decode is shown by the patch, in Go's form, else by itself */
 };
 
@@ -31,6 +31,7 @@ static const struct language languages[] = {
     {"application/json-patch+json", apply_json, .is_json_patch = true},
     {"application/merge-patch+json", apply_merge},
     {"application/strategic-merge-patch+json", patch_strategic, .shows_patch = true},
+    {"application/apply-patch+yaml", NULL, .is_apply = true},
 };
 
 static const struct language *find_language(struct text content_type)
@@ -45,12 +46,34 @@ static const struct language *find_language(struct text content_type)
     return NULL;
 }
 
+bool request_applies(const struct request *r)
+{
+    const struct language *language = find_language(request_header(r, "Content-Type"));
+
+    return language && language->is_apply;
+}
+
+static int read_applied(struct request *r, struct write_call *w, const struct json_options *options, struct status *st)
+{
+    if (yaml_read(r->arena, r->body, options, &w->patch, st) < 0)
+        return status_wrap(st, "error decoding YAML");
+    if (w->patch.kind == VALUE_NULL)
+        w->patch = value_object();
+    if (w->patch.kind != VALUE_OBJECT)
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal %s into "
+                          "Go value of type map[string]interface {}", value_kind_name(w->patch.kind));
+    return 0;
+}
+
 int patch_read(struct request *r, struct write_call *w, struct status *st)
 {
     const struct language *language = find_language(request_header(r, "Content-Type"));
     const struct json_options options = {.duplicates = w->options.is_ignoring ? NULL : &w->patch_duplicates};
 
     w->language = language; /* the router let no other type pass */
+    if (language->is_apply)
+        return read_applied(r, w, &options, st);
     if (json_read(r->arena, r->body, &options, &w->patch, st) < 0)
         return status_wrap(st, "error decoding patch");
     if (language->is_json_patch && !w->options.is_ignoring)
@@ -128,6 +151,7 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     patched = value_copy(a, &patched); /* decoding works in place, and the document is shared */
     if (!keep_type(a, kind, &patched))
         return refuse_result(w, &as_sent, "the kind and the apiVersion of an object cannot be patched", st);
+    managed_keep_reset(a, &patched);
     if (schema_decode(a, kind->schema, &patched, &notes, st) < 0) {
         const char *why = arena_strdup(a, st->message);
         return refuse_result(w, &as_sent, why, st);
@@ -166,6 +190,64 @@ static int patch_object(struct operation *op, const struct object *current, cons
     return 0;
 }
 
+/* --- server-side apply --- */
+
+/* What the reader noticed of the configuration itself; what the schema does not know was refused before. */
+static int note_repeats(struct write_call *w, struct status *st)
+{
+    struct buffer all = BUFFER_IN(w->op.arena);
+
+    for (size_t i = 0; i < w->patch_duplicates.n; i++)
+        buffer_addf(&all, "%skey \"%.*s\" already set in map", i ? ", " : "", TEXT_ARG(w->patch_duplicates.p[i]));
+    if (!all.n)
+        return 0;
+    if (w->options.is_strict)
+        return status_set(st, STATUS_BAD_REQUEST, "error strict decoding YAML: error converting YAML to JSON: %s",
+                          buffer_str(&all));
+    request_warn(w->request, "error converting YAML to JSON: %s", buffer_str(&all));
+    return 0;
+}
+
+/* The merged tree as the store wants it. */
+static int settle(struct operation *op, struct value *merged, struct value *ret_new, struct status *st)
+{
+    const struct schema_kind *kind = op->resource->type->kind, *stored = op->resource->storage->kind;
+    struct value tree = value_copy(op->arena, merged);
+
+    if (schema_decode(op->arena, kind->schema, &tree, NULL, st) < 0)
+        return -1;
+    schema_default(op->arena, kind->schema, &tree);
+    if (kind != stored)
+        return schema_convert(op->arena, kind, stored, &tree, ret_new, st);
+    *ret_new = tree;
+    return 0;
+}
+
+static int apply_object(struct operation *op, const struct object *current, const struct value *current_tree,
+                        struct value *ret_new, struct status *st)
+{
+    struct write_call *w = op->ctx;
+    const struct managing m = registry_managing(op);
+    struct value merged, managed;
+    bool is_same;
+
+    if (!current_tree && op->sub)
+        return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
+    if (managed_apply(&m, current_tree, &w->patch, w->options.is_forced, &merged, &managed, &is_same, st) < 0 ||
+        note_repeats(w, st) < 0)
+        return -1;
+    if (is_same && current_tree)
+        *ret_new = value_copy(op->arena, current_tree);
+    else if (settle(op, &merged, ret_new, st) < 0)
+        return -1;
+    struct value *metadata = value_object_at(op->arena, ret_new, TEXT("metadata"));
+    if (managed.kind == VALUE_LIST)
+        value_set(op->arena, metadata, TEXT("managedFields"), managed);
+    else
+        value_remove(metadata, TEXT("managedFields"));
+    return 0;
+}
+
 enum flow call_patch(struct request *r, struct call *c)
 {
     struct status st = {0};
@@ -177,5 +259,10 @@ enum flow call_patch(struct request *r, struct call *c)
     w->op.transform = patch_object;
     if (patch_read(r, w, &st) < 0)
         return request_fail(r, &st);
+    if (w->language->is_apply) {
+        w->op.transform = apply_object;
+        w->op.may_create = !c->sub;
+        w->op.manages_fields = true;
+    }
     return write_submit(w);
 }

@@ -149,7 +149,7 @@ static bool names_served_media(struct text accept)
 static bool is_patch_media(struct text content_type)
 {
     static const char *const served[] = {"application/json-patch+json", "application/merge-patch+json",
-                                         "application/strategic-merge-patch+json"};
+                                         "application/strategic-merge-patch+json", "application/apply-patch+yaml"};
     struct text type;
 
     text_split(&content_type, ';', &type);

@@ -96,9 +96,20 @@ struct write_call *write_start(struct request *r, struct call *c, enum operation
     return w;
 }
 
+/* The manager that the client names, or its program. */
+static struct text manager_of(const struct write_call *w)
+{
+    struct request *r = w->request;
+
+    return w->options.field_manager.n ? w->options.field_manager
+                                      : managed_name_of_agent(r->arena, request_header(r, "User-Agent"));
+}
+
 enum flow write_submit(struct write_call *w)
 {
     w->op.is_dry_run = w->options.is_dry_run;
+    if (!w->is_unmanaged)
+        w->op.field_manager = manager_of(w);
     registry_submit(&w->op);
     return FLOW_PARK;
 }

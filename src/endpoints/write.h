@@ -13,6 +13,7 @@ struct write_call {
     struct write_options options;
     struct value object; /* PUT: the new object, of the storage version; scale: the Scale that was sent */
     struct value patch;
+    bool is_unmanaged; /* who changes the object is not recorded (binding a pod) */
     const struct language *language;
     struct text_list patch_duplicates, patch_unknown;
     /* Answers when the operation has worked, on a thread that may work. NULL: with the object. */

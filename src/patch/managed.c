@@ -494,7 +494,7 @@ bool managed_equal_but_times(const struct value *x, const struct value *y)
 
 struct text managed_name_of_agent(struct arena *a, struct text user_agent)
 {
-    struct text rest = user_agent, name;
+    struct text rest = user_agent, name = TEXT_NONE;
     struct buffer b = BUFFER_IN(a);
     uint32_t rune;
 

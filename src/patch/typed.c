@@ -95,14 +95,21 @@ static int by_name(const void *x, const void *y)
     return text_cmp(((const struct path_key *)x)->name, ((const struct path_key *)y)->name);
 }
 
-/* The value that a key has when the item leaves it out. */
+/* The value that a key has when the item leaves it out: its default, which is empty for a field that JSON always has. */
 static bool default_of(struct arena *a, const struct shape *s, struct text key, struct value *ret)
 {
     CLEANUP(status_clear) struct status st = {0};
     const struct schema_field *f =
         s->item.type->kind == TYPE_STRUCT ? schema_field_of(s->item.type->schema, key) : NULL;
 
-    return f && f->fallback.n && json_read(a, f->fallback, NULL, ret, &st) == 0;
+    if (!f)
+        return false;
+    if (f->fallback.n)
+        return json_read(a, f->fallback, NULL, ret, &st) == 0;
+    if (!(f->flags & FIELD_KEEP_EMPTY) || f->type.is_pointer)
+        return false;
+    *ret = f->type.kind == TYPE_STRING ? value_string(TEXT("")) : value_int(0);
+    return f->type.kind == TYPE_STRING || f->type.kind == TYPE_INT32 || f->type.kind == TYPE_INT64;
 }
 
 static const char *keyed_element(struct arena *a, const struct shape *s, const struct value *item, struct path_element *ret)

@@ -107,6 +107,8 @@ void create_object(struct operation *op, struct value *obj)
         operation_fail_unseen(op);
         return;
     }
+    metadata_wipe(op->arena, obj, op->kind == OPERATION_UPDATE);
+    manage_fields(op, obj, NULL);
     if ((op->admit && op->admit(op, obj, NULL, &op->st) < 0) || operation_guard(op, obj, NULL) < 0) {
         operation_fail(op);
         return;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of metadata that hold for every type: what the server fills in, generated names, and validation
- * in the order in which upstream reports. Field managers are not kept yet: managedFields is dropped here, the
- * one place to change. Source: kubernetes/apimachinery pkg/api/validation/objectmeta.go, apiserver
+ * in the order in which upstream reports. Source: kubernetes/apimachinery pkg/api/validation/objectmeta.go, apiserver
  * pkg/registry/rest/meta.go, kubernetes pkg/apis/core/validation (names of finalizers). */
 #include <string.h>
 
@@ -35,14 +34,21 @@ struct text name_generate(struct arena *a, struct text base)
     return (struct text){name, n};
 }
 
-void metadata_fill_system(struct arena *a, struct value *obj)
+void metadata_wipe(struct arena *a, struct value *obj, bool is_update)
 {
-    static const struct text forgotten[] = {TEXT("deletionTimestamp"), TEXT("deletionGracePeriodSeconds"),
-                                            TEXT("selfLink"), TEXT("resourceVersion"), TEXT("managedFields")};
+    /* An update that creates lets a deletion time stand, as upstream. */
+    static const struct text forgotten[] = {TEXT("selfLink"), TEXT("resourceVersion"), TEXT("deletionTimestamp"),
+                                            TEXT("deletionGracePeriodSeconds")};
     struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
 
-    for (size_t i = 0; i < N_ELEMENTS(forgotten); i++)
+    for (size_t i = 0; i < (is_update ? 2 : N_ELEMENTS(forgotten)); i++)
         value_remove(metadata, forgotten[i]);
+}
+
+void metadata_fill_system(struct arena *a, struct value *obj)
+{
+    struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
+
     value_set(a, metadata, TEXT("uid"), value_string(random_uuid(a)));
     value_set(a, metadata, TEXT("creationTimestamp"), value_string(time_text(a, clock_now_ns())));
 }

@@ -34,8 +34,9 @@ struct text time_text(struct arena *a, int64_t wall_ns); /* RFC 3339 to the seco
 
 /* --- metadata --- */
 
-void metadata_fill_system(struct arena *a,
-                          struct value *obj); /* uid, creationTimestamp; forgets what is the server's */
+/* Forgets what is not the client's to say. is_update: an update creates. */
+void metadata_wipe(struct arena *a, struct value *obj, bool is_update);
+void metadata_fill_system(struct arena *a, struct value *obj); /* uid, creationTimestamp */
 struct text name_generate(struct arena *a, struct text base);
 /* As upstream's ValidateObjectMeta for the name's rule, with kind's finalizer rule when strategy is not NULL.
  */
@@ -63,6 +64,9 @@ void delete_set_collector_finalizers(const struct operation *op, struct value *o
 void operation_arrange(struct operation *op, struct value *obj);
 /* What the resource's guard says; 0 without one. */
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old);
+/* Brings metadata.managedFields up to date: old NULL for a creation (managing.c). */
+void manage_fields(struct operation *op, struct value *obj, const struct value *old);
+void keep_managed_times(struct operation *op, struct value *obj, const struct value *old);
 /* Encodes obj into op->written; -1: op->st is set. */
 int operation_encode(struct operation *op, struct value *obj);
 bool operation_is_no_op(const struct operation *op); /* written says what current says */

@@ -63,7 +63,6 @@ static void keep_system_fields(struct operation *op, struct value *obj, const st
         !value_get(metadata, TEXT("deletionGracePeriodSeconds")))
         keep_member(op->arena, metadata, before, TEXT("deletionGracePeriodSeconds"));
     value_remove(metadata, TEXT("selfLink"));
-    keep_member(op->arena, metadata, before, TEXT("managedFields"));
     keep_member(op->arena, metadata, before, TEXT("resourceVersion"));
 }
 
@@ -143,14 +142,17 @@ static int make_new(struct operation *op, const struct value *old, struct value 
     struct value *obj = ret_new;
 
     if (op->transform(op, op->current, old, obj, &op->st) < 0 ||
-        registry_check_identity(op->arena, op->resource, op->namespace, op->name, obj, &op->st) < 0 ||
-        (op->admit && op->admit(op, obj, old, &op->st) < 0) || operation_guard(op, obj, old) < 0 ||
+        registry_check_identity(op->arena, op->resource, op->namespace, op->name, obj, &op->st) < 0)
+        return -1;
+    manage_fields(op, obj, old);
+    if ((op->admit && op->admit(op, obj, old, &op->st) < 0) || operation_guard(op, obj, old) < 0 ||
         check_revision(op, obj) < 0)
         return -1;
     keep_member(op->arena, metadata_of(obj), metadata_of(old), TEXT("generation"));
     strategy_prepare_update(op, obj, old);
     keep_system_fields(op, obj, old);
     operation_arrange(op, obj);
+    keep_managed_times(op, obj, old);
     return validate(op, obj, old);
 }
 

@@ -116,7 +116,15 @@ static bool prepare_sub(struct operation *op, struct value *obj, const struct va
     return true;
 }
 
+static const char *const spec[] = {"spec", NULL}, *const whole_status[] = {"status", NULL},
+                         *const conditions[] = {"status", "conditions", NULL},
+                         *const certificate[] = {"status", "certificate", NULL};
+static const char *const *const of_object[] = {spec, whole_status}, *const *const of_status[] = {spec, conditions},
+                                *const *const of_approval[] = {spec, certificate};
+static const struct field_resets resets[] = {{"", of_object, 2}, {"status", of_status, 2}, {"approval", of_approval, 2}, {0}};
+
 const struct strategy strategy_certificate_requests = {
+    .resets = resets,
     .name = NAME_PATH_SEGMENT,
     .prepare_create = prepare_create,
     .prepare_update = prepare_update,
