@@ -227,29 +227,10 @@ static void put_away(struct http_client *c, struct http_exchange *x)
     x->ended_ns = clock_mono_ns();
 }
 
-static bool is_before_sending(CURLcode rc)
-{
-    switch (rc) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CIPHER:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void finish(struct http_client *c, struct http_exchange *x, CURLcode rc)
 {
-    long code = 0, n_request = 0;
+    long code = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
-    curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &n_request);
     put_away(c, x);
     x->code = (int)code;
     if (x->is_canceled)
@@ -257,7 +238,7 @@ static void finish(struct http_client *c, struct http_exchange *x, CURLcode rc)
     else if (rc == CURLE_OK)
         x->result = HTTP_DONE;
     else
-        x->result = is_before_sending(rc) || n_request == 0 ? HTTP_NOT_SENT : HTTP_BROKEN;
+        x->result = x->n_begun ? HTTP_BROKEN : HTTP_NOT_SENT; /* whatever a second attempt may have met */
     if (x->is_too_long)
         snprintf(x->why, sizeof(x->why), "the answer is too long");
     else if (rc != CURLE_OK && !x->why[0])

@@ -102,7 +102,7 @@ void writes_submit(struct etcd *e, struct storage_write *w); /* any thread */
 void writes_take(struct etcd *e);  /* those that were submitted */
 void writes_kick(struct etcd *e);  /* tries again what waits for another try */
 void writes_tick(struct etcd *e);  /* gives up what is too late */
-void writes_lease_granted(struct etcd *e, int64_t ttl_s, int64_t lease);
+size_t writes_lease_granted(struct etcd *e, int64_t ttl_s, int64_t lease); /* how many writes take it */
 void writes_lease_failed(struct etcd *e, int64_t ttl_s, const struct status *why);
 /* A change of the path has come at this revision: whose is it? NULL: nobody's here. value: in base64. */
 struct storage_write *writes_observe(struct etcd *e, struct text path, const struct etcd_event *event);
@@ -117,7 +117,7 @@ void writes_reached(struct etcd *e);
 struct etcd_stream {
     struct etcd_call call;
     struct buffer body, line;
-    bool is_running, is_created, must_reload, is_reloading;
+    bool is_running, is_created, must_reload, is_reloading, is_missed;
     int64_t heard_ms; /* when the stream last said something */
 };
 void watch_start_stream(struct etcd *e); /* from etcd.applied on, unless it runs */

@@ -50,8 +50,7 @@ static void granted(struct etcd_call *call, enum call_outcome outcome)
     b->is_running = false;
     if (outcome == CALL_OK && etcd_read_number(buffer_text(&call->x.body_in), TEXT("ID"), &b->lease) && b->lease) {
         b->expires_ms = call->begun_ms + (b->ttl_s + reuse_s(e, b->ttl_s)) * 1000;
-        b->n_keys = 0;
-        writes_lease_granted(e, b->ttl_s, b->lease);
+        b->n_keys = writes_lease_granted(e, b->ttl_s, b->lease);
         return;
     }
     b->lease = 0;

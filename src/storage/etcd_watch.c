@@ -84,6 +84,9 @@ static void hear(struct etcd *e, struct text line)
     } else if (a.is_canceled || a.has_error) {
         hear_canceled(e, &a);
     } else {
+        if (a.is_created && e->stream.is_missed)
+            log_info("The watch of etcd goes on", LOG_U64("behind", e->applied));
+        e->stream.is_missed = false;
         e->stream.is_created |= a.is_created;
         e->backoff_ms = 0;
         for (size_t i = 0; i < a.events.n; i++)
@@ -127,9 +130,10 @@ static void stream_ended(struct etcd_call *call, enum call_outcome outcome)
     e->stream.line = BUFFER_INIT;
     if (atomic_load(&e->is_stopping))
         return;
-    if (outcome != CALL_STOPPED)
+    if (outcome != CALL_STOPPED && (outcome != CALL_NOT_SENT || !e->stream.is_missed))
         log_warning("The watch of etcd broke off", LOG_STR("server", e->servers[call->server]),
                     LOG_STR("why", call->st.message ? call->st.message : "the server ended it"));
+    e->stream.is_missed = outcome == CALL_NOT_SENT; /* said once is enough */
     if (outcome == CALL_OK)
         call_rotate(call);
     etcd_kick_later(e);

@@ -151,16 +151,15 @@ static void answered(struct etcd_call *call, enum call_outcome outcome);
 static void send_write(struct etcd *e, struct etcd_write *ew)
 {
     char fence[64];
-    if (ew->ttl_s && !ew->lease) {
+    if (ew->ttl_s && !ew->lease)
         ew->lease = lease_for(e, ew->ttl_s);
-        if (!ew->lease) {
-            ew->state = WRITE_LEASE;
-            return;
-        }
-        if (make_body(e, ew) < 0) {
-            end(e, ew, WRITE_FAILED);
-            return;
-        }
+    if (ew->ttl_s && !ew->lease) {
+        ew->state = WRITE_LEASE;
+        return;
+    }
+    if (!ew->body.n && make_body(e, ew) < 0) {
+        end(e, ew, WRITE_FAILED);
+        return;
     }
     if (ew->epoch != e->fence.epoch) { /* the keys of all epochs are of one length */
         CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
@@ -288,14 +287,18 @@ void writes_take(struct etcd *e)
     }
 }
 
-void writes_lease_granted(struct etcd *e, int64_t ttl_s, int64_t lease)
+size_t writes_lease_granted(struct etcd *e, int64_t ttl_s, int64_t lease)
 {
+    size_t n = 0;
     list_for_each_safe(l, &e->writes) {
         struct etcd_write *ew = CONTAINER_OF(l, struct etcd_write, link);
-        if (ew->state == WRITE_LEASE && ew->ttl_s == ttl_s)
-            send_write(e, ew);
+        if (ew->state != WRITE_LEASE || ew->ttl_s != ttl_s)
+            continue;
+        n++;
+        ew->lease = lease;
+        send_write(e, ew);
     }
-    (void)lease;
+    return n;
 }
 
 void writes_lease_failed(struct etcd *e, int64_t ttl_s, const struct status *why)

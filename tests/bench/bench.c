@@ -58,6 +58,11 @@ double cpu(void)
 {
     return now(server_clock);
 }
+double cpu_of(pid_t pid)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(pid, &clock) == 0 ? now(clock) : 0;
+}
 static double status_kb(const char *format)
 {
     char path[64], text[256];
@@ -278,6 +283,7 @@ static int free_port(void)
     close(fd);
     return ntohs(a.sin_port);
 }
+const char *server_flag;
 double start(void)
 {
     char data[512], at[32];
@@ -290,7 +296,7 @@ double start(void)
         snprintf(log, sizeof(log), "%s/log", data_dir);
         if (!freopen(log, "w", stderr) || !freopen("/dev/null", "w", stdout))
             _exit(126);
-        execl(binary, binary, data, "--bind-address=127.0.0.1", at, (char *)NULL);
+        execl(binary, binary, data, "--bind-address=127.0.0.1", at, server_flag, (char *)NULL);
         _exit(127);
     }
     clock_getcpuclockid(server, &server_clock);

@@ -19,6 +19,7 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ..
 
 /* --- the server --- */
 extern pid_t server;
+extern const char *server_flag; /* one more for it, or NULL */
 double start(void); /* the seconds until /readyz says yes */
 void stop(void);
 void forget_store(void);
@@ -27,6 +28,7 @@ void use_certificate(void); /* of the administrator; once the server has made it
 /* --- figures --- */
 double wall(void); /* seconds */
 double cpu(void); /* of the server, seconds */
+double cpu_of(pid_t pid);
 double rss_kb(void);
 double peak_rss_kb(void);
 double metric(const char *name); /* of the server's /metrics, without labels */

@@ -27,9 +27,348 @@ static void end_server(const char *path)
     etcd_server_kill(&server);
 }
 
+/* --- the gateway by hand ------------------------------------------------------------------------------------------ */
+
+/* POSTs to the gateway and gives the answer's body. */
+static void post(const char *path, struct buffer *body, struct buffer *ret)
+{
+    char head[256], byte[65536];
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)atoi(strrchr(server.url, ':') + 1))};
+    int fd = socket(AF_INET, SOCK_STREAM, 0), n;
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    n = snprintf(head, sizeof(head), "POST %s HTTP/1.0\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, body->n);
+    ck_assert_int_eq(write(fd, head, (size_t)n), n);
+    ck_assert_int_eq(write(fd, body->p, body->n), (ssize_t)body->n);
+    buffer_clear(ret);
+    while ((n = (int)read(fd, byte, sizeof(byte))) > 0)
+        buffer_add_bytes(ret, byte, (size_t)n);
+    close(fd);
+    const char *at = strstr(buffer_str(ret), "\r\n\r\n");
+    ck_assert_ptr_nonnull(at);
+    size_t skip = (size_t)(at + 4 - ret->p);
+    memmove(ret->p, ret->p + skip, ret->n - skip);
+    ret->n -= skip;
+    buffer_deinit(body);
+}
+
+static void put_by_hand(const char *key, const char *value)
+{
+    CLEANUP(buffer_deinit) struct buffer out = BUFFER_INIT;
+    struct buffer body = BUFFER_INIT;
+    etcd_write_put(&body, t_of(key), t_of(value), 0);
+    post("/v3/kv/put", &body, &out);
+    ck_assert_msg(strstr(buffer_str(&out), "revision") != NULL, "%s", buffer_str(&out));
+}
+
+static void compact_by_hand(uint64_t revision)
+{
+    CLEANUP(buffer_deinit) struct buffer out = BUFFER_INIT;
+    struct buffer body = BUFFER_INIT;
+    buffer_addf(&body, "{\"revision\":\"%llu\",\"physical\":true}", (unsigned long long)revision);
+    post("/v3/kv/compaction", &body, &out);
+    ck_assert_msg(strstr(buffer_str(&out), "error") == NULL, "%s", buffer_str(&out));
+}
+
+#define THING(name, color)                                                                                       \
+    "{\"kind\":\"Thing\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name "\",\"namespace\":\"ns\","         \
+    "\"uid\":\"u\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},\"spec\":{\"color\":\"" color "\"}}"
+
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
+
+struct freshness {
+    pthread_mutex_t mu;
+    pthread_cond_t told;
+    bool is_told, is_good;
+    enum status_reason reason;
+};
+
+static void note_fresh(void *ctx, struct status *st)
+{
+    struct freshness *f = ctx;
+    pthread_mutex_lock(&f->mu);
+    f->is_told = true;
+    f->is_good = !st;
+    f->reason = st ? st->reason : STATUS_OK;
+    pthread_cond_signal(&f->told);
+    pthread_mutex_unlock(&f->mu);
+}
+
+static enum status_reason refresh(struct storage *s)
+{
+    struct freshness f = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false, STATUS_OK};
+    storage_refresh(s, note_fresh, &f);
+    pthread_mutex_lock(&f.mu);
+    while (!f.is_told)
+        pthread_cond_wait(&f.told, &f.mu);
+    pthread_mutex_unlock(&f.mu);
+    return f.reason;
+}
+
+static void begin_write(struct storage *s, struct waited_write *ww, const char *key, const char *spec)
+{
+    *ww = (struct waited_write){.write = {.type = &things, .op = WRITE_PUT, .key = t_of(key)}};
+    ww->write.previous = cache_get(storage_cache(s, &things), t_of(key));
+    ww->write.expected_revision = ww->write.previous ? ww->write.previous->revision : 0;
+    ww->write.object = make_object(&things, key, NULL, spec);
+    write_submit(s, ww);
+}
+
+/* The end of it, with all that it says. */
+static void write_told(struct waited_write *ww)
+{
+    pthread_mutex_lock(&ww->mu);
+    while (!ww->is_done)
+        pthread_cond_wait(&ww->cond, &ww->mu);
+    pthread_mutex_unlock(&ww->mu);
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------------- */
+
+START_TEST(changes_of_others_are_seen)
+{
+    struct house h;
+    struct heard heard;
+    struct watcher *w;
+    uint64_t at;
+    struct status st = {0};
+    house_new(&h, 0);
+    heard_init(&heard);
+    struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    put_by_hand("/registry/things/ns/a", THING("a", "red"));
+    put_by_hand("/elsewhere", "x");
+    put(h.storage, "ns/b", "\"color\":\"green\"");
+    put_by_hand("/registry/things/ns/a", THING("a", "blue"));
+    put_by_hand("/registry/things/ns/c", "no object");
+    ck_assert_int_eq(refresh(h.storage), STATUS_OK);
+    ck_assert_uint_eq(storage_revision(h.storage), 6);
+    struct object *o = cache_get(cache_of(&h), TEXT("ns/c"));
+    ck_assert(o->is_unreadable);
+    object_unref(o);
+    put_by_hand("/elsewhere", "y"); /* nothing of ours, yet the caches are as new as the store */
+    ck_assert_int_eq(refresh(h.storage), STATUS_OK);
+    ck_assert_uint_eq(storage_revision(h.storage), 7);
+    ck_assert_uint_eq(del(h.storage, "ns/a"), 8);
+    heard_expect(&heard, 5,
+                 "ADDED ns/a 2 red\nADDED ns/b 4 green\nMODIFIED ns/a 5 blue\nADDED ns/c 6 \nDELETED ns/a 8 blue\n");
+    watch_stop(w);
+    heard_deinit(&heard);
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_conflict_tells_what_is_there)
+{
+    struct house h;
+    house_new(&h, 0);
+    uint64_t first = put(h.storage, "ns/a", "\"color\":\"red\"");
+    put_by_hand("/registry/things/ns/a", THING("a", "blue"));
+    struct waited_write ww = {.write = {.type = &things, .op = WRITE_PUT, .key = TEXT("ns/a"),
+                                        .expected_revision = first,
+                                        .object = make_object(&things, "ns/a", NULL, "\"color\":\"green\"")}};
+    write_submit(h.storage, &ww);
+    write_wait(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_CONFLICT);
+    ck_assert(ww.write.has_found);
+    ck_assert(text_is(ww.write.found->fields[0], "blue"));
+    ck_assert_uint_eq(ww.write.found->revision, first + 1);
+    object_unref(ww.write.found);
+    ww = (struct waited_write){.write = {.type = &things, .op = WRITE_PUT, .key = TEXT("ns/none"),
+                                         .expected_revision = first,
+                                         .object = make_object(&things, "ns/none", NULL, NULL)}};
+    write_submit(h.storage, &ww);
+    write_wait(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_CONFLICT);
+    ck_assert(ww.write.has_found && !ww.write.found);
+    house_free(&h);
+}
+END_TEST
+
+/* The watch is cut, what it would have said is compacted away meanwhile: all is loaded anew, watches end. */
+START_TEST(a_compaction_behind_the_watch_reloads)
+{
+    struct house h;
+    struct heard heard;
+    struct watcher *w;
+    uint64_t at;
+    struct status st = {0};
+    house_new(&h, 0);
+    put(h.storage, "ns/stays", "\"color\":\"red\"");
+    put(h.storage, "ns/goes", "\"color\":\"red\"");
+    put_labelled(h.storage, &rooms, "hall", NULL, "");
+    heard_init(&heard);
+    struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    /* While etcd is away another storage, which starts later, changes things and compacts. */
+    struct house other = h;
+    struct storage *paused = h.storage;
+    etcd_server_kill(&server);
+    etcd_server_start(&server, h.folder);
+    other.storage = NULL;
+    house_open(&other, 0); /* a second server on the same etcd */
+    uint64_t last = 0;
+    for (int i = 0; i < 20; i++)
+        last = put(other.storage, "ns/new", i % 2 ? "\"color\":\"red\"" : "\"color\":\"blue\"");
+    last = del(other.storage, "ns/goes");
+    compact_by_hand(last);
+    ck_assert_int_eq(refresh(paused), STATUS_OK);
+    ck_assert_uint_ge(storage_revision(paused), last);
+    struct object *o = cache_get(cache_of(&h), TEXT("ns/goes"));
+    ck_assert_ptr_null(o);
+    o = cache_get(cache_of(&h), TEXT("ns/new"));
+    ck_assert_ptr_nonnull(o);
+    object_unref(o);
+    ck_assert_uint_eq(cache_count(storage_cache(paused, &rooms)), 1);
+    ck_assert_uint_gt(put(paused, "ns/new", "\"color\":\"green\""), last);
+    watch_stop(w);
+    house_close(&other);
+    house_free(&h);
+    heard_deinit(&heard);
+}
+END_TEST
+
+START_TEST(an_answer_that_does_not_come_is_found_out)
+{
+    enum { N = 40 };
+    struct house h;
+    static struct waited_write writes[N];
+    char keys[N][16];
+    house_new(&h, 0);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < N; i++) {
+            snprintf(keys[i], sizeof(keys[i]), "ns/x%d", i);
+            begin_write(h.storage, &writes[i], keys[i], round % 2 ? "\"color\":\"red\"" : "\"color\":\"blue\"");
+        }
+        usleep(1000 * (unsigned)(round * 7));
+        etcd_server_kill(&server); /* in the midst of them */
+        usleep(100000);
+        etcd_server_start(&server, h.folder);
+        int n_done = 0, n_conflict = 0;
+        for (int i = 0; i < N; i++) {
+            write_wait(&writes[i]);
+            n_done += writes[i].write.result == WRITE_DONE;
+            n_conflict += writes[i].write.result == WRITE_CONFLICT;
+        }
+        ck_assert_msg(n_done == N, "round %d: %d of %d were stored, %d conflicts", round, n_done, N, n_conflict);
+        ck_assert_int_eq(refresh(h.storage), STATUS_OK);
+        for (int i = 0; i < N; i++) {
+            struct object *o = cache_get(cache_of(&h), t_of(keys[i]));
+            ck_assert_uint_eq(o->revision, writes[i].write.revision);
+            object_unref(o);
+        }
+    }
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_paused_etcd_is_waited_for)
+{
+    struct house h;
+    struct waited_write ww;
+    house_new(&h, 0);
+    put(h.storage, "ns/a", "");
+    kill(server.pid, SIGSTOP);
+    begin_write(h.storage, &ww, "ns/a", "\"color\":\"red\"");
+    struct status st = {0};
+    ck_assert_int_lt(storage_check(h.storage, PROBE_READY, &st), 0);
+    ck_assert_msg(strstr(st.message, "error getting data from etcd") != NULL, "%s", st.message);
+    kill(server.pid, SIGCONT);
+    write_wait(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_DONE);
+    ck_assert_int_eq(storage_check(h.storage, PROBE_READY, &st), 0);
+    status_clear(&st);
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(nobody_there_is_said_so)
+{
+    struct house h;
+    struct waited_write ww;
+    house_new(&h, 0);
+    etcd_server_kill(&server);
+    begin_write(h.storage, &ww, "ns/a", "");
+    enum status_reason reason = refresh(h.storage);
+    ck_assert(reason == STATUS_SERVICE_UNAVAILABLE || reason == STATUS_TIMEOUT);
+    write_told(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_FAILED);
+    ck_assert_int_eq(ww.write.st.reason, STATUS_SERVICE_UNAVAILABLE);
+    ck_assert_int_eq(ww.write.st.retry_after_seconds, 1);
+    write_wait(&ww);
+    etcd_server_start(&server, h.folder);
+    begin_write(h.storage, &ww, "ns/a", "");
+    write_wait(&ww);
+    ck_assert_int_eq(ww.write.result, WRITE_DONE);
+    house_free(&h);
+}
+END_TEST
+
+/* Leases are etcd's: what they delete together has one revision. */
+START_TEST(keys_expire_by_shared_leases)
+{
+    enum { N = 5 };
+    struct house h;
+    static struct waited_write writes[N];
+    char keys[N][16];
+    house_new(&h, 0);
+    struct heard heard;
+    struct watcher *w;
+    uint64_t at;
+    struct status st = {0};
+    heard_init(&heard);
+    for (int i = 0; i < N; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "ns/x%d", i);
+        writes[i] = (struct waited_write){.write = {.type = &things, .op = WRITE_PUT, .key = t_of(keys[i])}};
+        writes[i].write.object = make_object(&things, keys[i], NULL, "");
+        writes[i].write.object->expires_ms = clock_now_ns() / 1000000 + 2000;
+        write_submit(h.storage, &writes[i]);
+    }
+    for (int i = 0; i < N; i++) {
+        write_wait(&writes[i]);
+        ck_assert_int_eq(writes[i].write.result, WRITE_DONE);
+    }
+    put(h.storage, "ns/stays", "");
+    uint64_t before = storage_revision(h.storage);
+    struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
+    ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    heard_expect(&heard, N, "DELETED ns/x0 8 \nDELETED ns/x1 8 \nDELETED ns/x2 8 \nDELETED ns/x3 8 \nDELETED ns/x4 8 \n");
+    ck_assert_uint_eq(before + 1, 8);
+    ck_assert_uint_eq(storage_revision(h.storage), 8);
+    ck_assert_uint_eq(cache_count(cache_of(&h)), 1);
+    watch_stop(w);
+    heard_deinit(&heard);
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_start_without_etcd_says_why)
+{
+    static const struct {
+        const char *url, *words;
+    } rows[] = {{"http://127.0.0.1:1", "cannot be reached"}, {"nonsense", "is not a URL"}};
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        CLEANUP(status_clear) struct status st = {0};
+        struct timers *timers = timers_start();
+        struct storage *s;
+        struct storage_options opt = {.types = all_types, .n_types = 2, .timers = timers};
+        const struct etcd_options etcd = {.servers = &rows[i].url, .n_servers = 1, .timers = timers, .start_timeout_ms = 300};
+        int result = etcd_open(&etcd, &opt.backend, &st);
+        if (result == 0)
+            result = storage_start(&opt, &s, &st);
+        ck_assert_int_lt(result, 0);
+        ck_assert_msg(strstr(st.message, rows[i].words) && strstr(st.message, "--etcd-servers"), "%s", st.message);
+        timers_stop(timers);
+    }
+}
+END_TEST
+
 int main(void)
 {
-    const TTest *const tests[] = {ENGINE_TESTS};
+    const TTest *const tests[] = {ENGINE_TESTS, changes_of_others_are_seen, a_conflict_tells_what_is_there,
+                                  a_compaction_behind_the_watch_reloads, an_answer_that_does_not_come_is_found_out,
+                                  a_paused_etcd_is_waited_for, nobody_there_is_said_so, keys_expire_by_shared_leases,
+                                  a_start_without_etcd_says_why};
     if (access(etcd_program(), X_OK) != 0) {
         printf("skip: there is no %s; install etcd-server\n100%%: Checks: 0, Failures: 0, Errors: 0\n", etcd_program());
         return EXIT_SUCCESS;
