@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine suite over a real etcd, then what is etcd's own: other writers, cuts, compactions, pauses, leases. */
 #include "etcd_server.h"
+#include "forwarder.h"
 #include "storage/etcd_wire.h"
 #include "suite.h"
 
 static struct etcd_server server;
 static struct timers *engine_timers;
+static char through[64]; /* the engine's way to the server, when it is not the direct one */
 
 static int open_engine(const char *path, struct backend **ret, struct status *st)
 {
@@ -16,7 +18,7 @@ static int open_engine(const char *path, struct backend **ret, struct status *st
     }
     if (!engine_timers)
         engine_timers = timers_start();
-    const char *const urls[] = {server.url};
+    const char *const urls[] = {through[0] ? through : server.url};
     const struct etcd_options opt = {.servers = urls, .n_servers = 1, .timers = engine_timers};
     return etcd_open(&opt, ret, st);
 }
@@ -185,46 +187,123 @@ START_TEST(a_conflict_tells_what_is_there)
 }
 END_TEST
 
-/* The watch is cut, what it would have said is compacted away meanwhile: all is loaded anew, watches end. */
+static void house_through(struct house *h, struct forwarder *f)
+{
+    house_new(h, 0);
+    house_close(h); /* etcd runs on */
+    forwarder_start(f, atoi(strrchr(server.url, ':') + 1));
+    snprintf(through, sizeof(through), "http://127.0.0.1:%d", f->port);
+    house_open(h, 0);
+    through[0] = '\0';
+}
+
+/* The watch is cut, what it would have said is compacted away meanwhile: all is loaded anew, watches of what has changed end. */
 START_TEST(a_compaction_behind_the_watch_reloads)
 {
-    struct house h;
-    struct heard heard;
-    struct watcher *w;
-    uint64_t at;
+    struct house h, other;
+    struct forwarder f;
+    struct heard heard, quiet;
+    struct watcher *w, *of_rooms;
+    uint64_t at, last = 0;
     struct status st = {0};
-    house_new(&h, 0);
+    house_through(&h, &f);
     put(h.storage, "ns/stays", "\"color\":\"red\"");
     put(h.storage, "ns/goes", "\"color\":\"red\"");
     put_labelled(h.storage, &rooms, "hall", NULL, "");
     heard_init(&heard);
+    heard_init(&quiet);
     struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
     ck_assert_int_eq(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
-    /* While etcd is away another storage, which starts later, changes things and compacts. */
-    struct house other = h;
-    struct storage *paused = h.storage;
-    etcd_server_kill(&server);
-    etcd_server_start(&server, h.folder);
-    other.storage = NULL;
+    opt.ctx = &quiet;
+    ck_assert_int_eq(watch_start(storage_cache(h.storage, &rooms), &opt, &of_rooms, &at, &st), 0);
+
+    forwarder_set(&f, FORWARD_CUT);
+    other = h;
     house_open(&other, 0); /* a second server on the same etcd */
-    uint64_t last = 0;
     for (int i = 0; i < 20; i++)
         last = put(other.storage, "ns/new", i % 2 ? "\"color\":\"red\"" : "\"color\":\"blue\"");
     last = del(other.storage, "ns/goes");
     compact_by_hand(last);
-    ck_assert_int_eq(refresh(paused), STATUS_OK);
-    ck_assert_uint_ge(storage_revision(paused), last);
-    struct object *o = cache_get(cache_of(&h), TEXT("ns/goes"));
-    ck_assert_ptr_null(o);
-    o = cache_get(cache_of(&h), TEXT("ns/new"));
-    ck_assert_ptr_nonnull(o);
+    forwarder_set(&f, FORWARD_ALL);
+    ck_assert_int_eq(refresh(h.storage), STATUS_OK);
+    ck_assert_uint_ge(storage_revision(h.storage), last);
+    ck_assert_ptr_null(cache_get(cache_of(&h), TEXT("ns/goes")));
+    struct object *o = cache_get(cache_of(&h), TEXT("ns/new"));
+    ck_assert(text_is(o->fields[0], "red"));
     object_unref(o);
-    ck_assert_uint_eq(cache_count(storage_cache(paused, &rooms)), 1);
-    ck_assert_uint_gt(put(paused, "ns/new", "\"color\":\"green\""), last);
+    heard_expect(&heard, 1, "ENDED\n");
+    opt = (struct watch_options){.ops = &heard_ops, .ctx = &heard, .from = WATCH_FROM_REVISION, .revision = 3};
     watch_stop(w);
+    ck_assert_int_lt(watch_start(cache_of(&h), &opt, &w, &at, &st), 0);
+    ck_assert_int_eq(st.reason, STATUS_EXPIRED);
+    ck_assert_uint_gt(put(h.storage, "ns/new", "\"color\":\"green\""), last);
+    put_labelled(h.storage, &rooms, "attic", NULL, "");
+    char line[64];
+    snprintf(line, sizeof(line), "ADDED attic %llu \n", (unsigned long long)storage_revision(h.storage));
+    heard_expect(&quiet, 1, line); /* nothing had happened to it: it goes on */
+    watch_stop(of_rooms);
     house_close(&other);
-    house_free(&h);
+    house_close(&h);
+    forwarder_stop(&f);
     heard_deinit(&heard);
+    heard_deinit(&quiet);
+    house_open(&h, 0);
+    house_free(&h);
+}
+END_TEST
+
+/* What was asked has happened, but nobody hears of it. */
+START_TEST(lost_answers_are_found_out)
+{
+    enum { N = 12 };
+    struct house h;
+    struct forwarder f;
+    static struct waited_write writes[N];
+    char keys[N][16];
+    house_through(&h, &f);
+    for (int round = 0; round < 4; round++) {
+        forwarder_set(&f, FORWARD_NO_ANSWERS);
+        uint64_t before = storage_revision(h.storage);
+        for (int i = 0; i < N; i++) {
+            snprintf(keys[i], sizeof(keys[i]), "ns/x%d", i);
+            if (i % 4 == 3 && round % 2) {
+                writes[i] = (struct waited_write){.write = {.type = &things, .op = WRITE_DELETE, .key = t_of(keys[i])}};
+                writes[i].write.previous = cache_get(cache_of(&h), t_of(keys[i]));
+                writes[i].write.expected_revision = writes[i].write.previous->revision;
+                write_submit(h.storage, &writes[i]);
+            } else {
+                begin_write(h.storage, &writes[i], keys[i], round % 2 ? "\"color\":\"red\"" : "\"color\":\"blue\"");
+            }
+        }
+        usleep(100000);
+        if (round == 3) /* the first of them is written over by somebody else before we can look */
+            put_by_hand("/registry/things/ns/x0", THING("x0", "green"));
+        ck_assert_uint_gt(atomic_load(&f.n_lost), 0);
+        ck_assert_uint_eq(storage_revision(h.storage), before);
+        forwarder_set(&f, FORWARD_CUT);
+        forwarder_set(&f, FORWARD_ALL);
+        for (int i = 0; i < N; i++) {
+            write_wait(&writes[i]);
+            ck_assert_msg(writes[i].write.result == WRITE_DONE, "round %d, write %d: %d", round, i,
+                          (int)writes[i].write.result);
+            ck_assert_uint_gt(writes[i].write.revision, before);
+        }
+        ck_assert_int_eq(refresh(h.storage), STATUS_OK);
+        for (int i = 0; i < N; i++) {
+            struct object *o = cache_get(cache_of(&h), t_of(keys[i]));
+            if (round == 3 && i == 0)
+                ck_assert(text_is(o->fields[0], "green"));
+            else if (writes[i].write.op == WRITE_PUT)
+                ck_assert_uint_eq(o->revision, writes[i].write.revision);
+            else
+                ck_assert_ptr_null(o);
+            object_unref(o);
+        }
+    }
+    house_close(&h);
+    forwarder_stop(&f);
+    house_open(&h, 0);
+    house_free(&h);
 }
 END_TEST
 
@@ -366,7 +445,7 @@ END_TEST
 int main(void)
 {
     const TTest *const tests[] = {ENGINE_TESTS, changes_of_others_are_seen, a_conflict_tells_what_is_there,
-                                  a_compaction_behind_the_watch_reloads, an_answer_that_does_not_come_is_found_out,
+                                  a_compaction_behind_the_watch_reloads, lost_answers_are_found_out, an_answer_that_does_not_come_is_found_out,
                                   a_paused_etcd_is_waited_for, nobody_there_is_said_so, keys_expire_by_shared_leases,
                                   a_start_without_etcd_says_why};
     if (access(etcd_program(), X_OK) != 0) {
