@@ -4,6 +4,8 @@
  * ever taken from behind the newest change, whose row carries the store's revision. */
 #include "storage/sqlite_internal.h"
 
+#include <assert.h>
+
 #define MARK_MS 1000
 /* Of replaced values on disk, whatever their age: each of them is read at the next start, which shall not take long. The
  * rings in memory are bounded likewise. A row costs time besides its bytes. */
@@ -28,6 +30,7 @@ void history_note(struct sqlite *s, uint64_t revision, int64_t at_ms)
     const struct history_mark *last = s->marks.n ? &s->marks.p[s->marks.n - 1] : NULL;
     if (last && at_ms - last->at_ms < MARK_MS)
         return;
+    assert(s->marks.p || s->marks.cap == 0); /* for the analyzer */
     vec_push(&s->marks, ((struct history_mark){revision, at_ms, s->old_bytes}));
     update_hints(s);
 }
