@@ -30,7 +30,7 @@ void history_note(struct sqlite *s, uint64_t revision, int64_t at_ms)
     const struct history_mark *last = s->marks.n ? &s->marks.p[s->marks.n - 1] : NULL;
     if (last && at_ms - last->at_ms < MARK_MS)
         return;
-    assert(s->marks.p || s->marks.cap == 0); /* for the analyzer */
+    assert(s->marks.p || s->marks.cap == s->marks.n); /* for the analyzer */
     vec_push(&s->marks, ((struct history_mark){revision, at_ms, s->old_bytes}));
     update_hints(s);
 }
