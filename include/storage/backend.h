@@ -132,6 +132,9 @@ int sqlite_snapshot_save(const char *path, const char *target, struct sqlite_sna
 /* Makes the database at path, where none may be, from such a file. Its revisions go on far behind those of the snapshot, and
  * its history is empty: who has seen what happened after the snapshot must not take a new revision for one that it knows. */
 int sqlite_snapshot_restore(const char *snapshot, const char *path, struct sqlite_snapshot *ret, struct status *st);
+/* Lets the store's revisions go on far behind this one and its own, with an empty history: for a store that was filled from
+ * another one. No server may be running on it. */
+int sqlite_leap(const char *path, uint64_t revision, struct status *st);
 
 /* etcd through its v3 HTTP/JSON gateway. Texts are copied. */
 struct etcd_options {

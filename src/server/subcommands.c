@@ -9,6 +9,8 @@
 const struct subcommand subcommands[] = {
     {"snapshot", "snapshot save|restore FILE [flags]",
      "Copies the embedded store of --data-dir into a file, while the server runs or not, or makes it from one.", snapshot_run},
+    {"migrate", "migrate --from STORE --to STORE [flags]",
+     "Copies everything from one store into an empty one: sqlite:FILE, or the URLs of etcd.", migrate_run},
 };
 const size_t n_subcommands = N_ELEMENTS(subcommands);
 

@@ -17,3 +17,4 @@ extern const size_t n_subcommands;
 const struct subcommand *subcommand_find(const char *name);
 
 int snapshot_run(int argc, char **argv); /* snapshot.c */
+int migrate_run(int argc, char **argv);  /* migrate.c */

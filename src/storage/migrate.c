@@ -299,6 +299,8 @@ static int write_store(const struct migrate_store *store, struct rows *source, s
         rc = t.backend->ops->start(t.backend, &t.sink, &revision, st);
         if (rc == 0 && t.before.by_path.n)
             rc = status_set(st, STATUS_ALREADY_EXISTS, "the target is not empty, it has %zu objects", t.before.by_path.n);
+        if (rc == 0 && t.backend->ops->follow)
+            t.backend->ops->follow(t.backend);
         if (rc == 0)
             rc = write_rows(&t, st);
         t.backend->ops->stop(t.backend);

@@ -3,6 +3,7 @@
  * writers it does not hold up, or made into a store that is not there yet. Both are made beside their place, examined, and
  * renamed into it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -178,5 +179,23 @@ int sqlite_snapshot_restore(const char *snapshot, const char *path, struct sqlit
         return -1;
     int result = restore_locked(snapshot, path, ret, st);
     close(lock);
+    return result;
+}
+
+int sqlite_leap(const char *path, uint64_t revision, struct status *st)
+{
+    struct sqlite_file file;
+    char sql[512];
+    if (sqlite_file_open(path, &file, st) < 0)
+        return -1;
+    snprintf(sql, sizeof(sql),
+             "BEGIN IMMEDIATE;"
+             "UPDATE meta SET value = max(value, %lld) + " REVISION_STRIDE " WHERE name = 'revision';"
+             "UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'revision') WHERE name = 'trimmed';"
+             "COMMIT;",
+             (long long)revision);
+    int rc = sqlite3_exec(file.db, sql, NULL, NULL, NULL);
+    int result = rc == SQLITE_OK ? 0 : sqlite_explain(st, path, file.db, rc);
+    sqlite_file_close(&file);
     return result;
 }
