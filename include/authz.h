@@ -67,18 +67,31 @@ struct authz_mode {
     void (*list_rules)(struct authz_mode *m, const struct user_info *user, struct text namespace,
                        struct authz_rules *rules);
     void (*free)(struct authz_mode *m);
-    _Atomic(struct metric_cell *) decisions[2]; /* the union's: allowed, denied */
+    /* The union's. */
+    _Atomic(struct metric_cell *) decisions[2]; /* allowed, denied */
+    atomic_uint refs;                           /* sets of modes that it is in */
 };
 
 struct authz_options {
     struct registry *registry; /* borrowed until authorizer_free; NULL: no RBAC and no Node */
     struct workers *workers;   /* likewise; NULL: watches that the store ends do not begin again */
+    const char *policy_file;   /* of ABAC */
+    const char *webhook_config_file, *webhook_version; /* a kubeconfig; "v1" or "v1beta1" */
+    int64_t webhook_authorized_ttl_ms, webhook_unauthorized_ttl_ms;
 };
 /* A mode of --authorization-mode by its name. BAD_REQUEST names the ones that there are. */
 int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st);
 
 struct authorizer *authorizer_new(struct authz_mode **modes /* taken */, size_t n);
 void authorizer_free(struct authorizer *a);
+/* Asks these from now on; modes that are asked already may be among them, those that are not any more are freed. Takes the new
+ * ones. One caller at a time. */
+void authorizer_replace(struct authorizer *a, struct authz_mode **modes, size_t n);
+/* --authorization-config: the modes that the file names, and what changes in it later. */
+struct authz_config;
+int authz_config_start(const char *path, const struct authz_options *opt, struct timers *timers,
+                       struct authorizer **ret_authorizer, struct authz_config **ret, struct status *st);
+void authz_config_stop(struct authz_config *c); /* accepts NULL; before authorizer_free */
 /* The decision, which ret has too. AUTHZ_WOULD_BLOCK only if the attributes do not allow to block. */
 enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, const struct authz_attributes *attrs,
                                    struct authz_answer *ret);

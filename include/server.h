@@ -51,6 +51,10 @@ struct settings {
     bool service_account_lookup, service_account_extend_token_expiration;
     int64_t service_account_max_token_expiration;
     struct text_list authorization_mode;
+    bool authorization_mode_is_set;
+    const char *authorization_config, *authorization_policy_file;
+    const char *authorization_webhook_config_file, *authorization_webhook_version;
+    int64_t authorization_webhook_cache_authorized_ttl, authorization_webhook_cache_unauthorized_ttl;
     /* API enablement, misc */
     struct text_list runtime_config; /* key=value */
     const char *service_cluster_ip_range;

@@ -29,25 +29,27 @@ static void always_free(struct authz_mode *m)
     free(m);
 }
 
-struct authz_mode *always_allow_new(void)
+static struct authz_mode *always_new(const char *type, const char *name)
 {
     struct authz_mode *m = xcalloc(1, sizeof(*m));
 
-    m->type = "AlwaysAllow";
-    m->name = "alwaysallow";
-    m->authorize = allow;
-    m->list_rules = list_everything;
+    m->type = type;
+    m->name = name;
     m->free = always_free;
     return m;
 }
 
-struct authz_mode *always_deny_new(void)
+int always_allow_new(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
 {
-    struct authz_mode *m = always_allow_new();
+    *ret = always_new("AlwaysAllow", "alwaysallow");
+    (*ret)->authorize = allow;
+    (*ret)->list_rules = list_everything;
+    return 0;
+}
 
-    m->type = "AlwaysDeny";
-    m->name = "alwaysdeny";
-    m->authorize = deny;
-    m->list_rules = NULL;
-    return m;
+int always_deny_new(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
+{
+    *ret = always_new("AlwaysDeny", "alwaysdeny");
+    (*ret)->authorize = deny;
+    return 0;
 }

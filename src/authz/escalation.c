@@ -181,8 +181,8 @@ int authz_guard(struct authorizer *a, const struct authz_options *opt, struct st
 {
     static const char *const guarded[] = {"clusterroles", "clusterrolebindings", "roles", "rolebindings"};
 
-    for (size_t i = 0; i < a->n && !a->rbac; i++)
-        a->rbac = rbac_of_mode(a->modes[i]);
+    for (size_t i = 0; i < a->set->n && !a->rbac; i++)
+        a->rbac = rbac_of_mode(a->set->modes[i]);
     if (!registry_find(opt->registry, TEXT(RBAC_GROUP), TEXT("v1"), TEXT("roles")))
         return 0; /* nobody can write roles */
     if (!a->rbac) { /* what a role grants is to be known even where roles decide nothing */

@@ -1,40 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a mode's name to its maker: a new mode is a row here. */
+/* From a mode's name to its maker: a new mode is a row in both tables here. */
 #include "authz/modes.h"
 
-static int new_always_allow(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
-{
-    *ret = always_allow_new();
-    return 0;
-}
+const char *const authz_mode_names[] = {"ABAC", "AlwaysAllow", "AlwaysDeny", "Node", "RBAC", "Webhook"};
+const size_t n_authz_modes = N_ELEMENTS(authz_mode_names);
 
-static int new_always_deny(const struct authz_options *opt, struct authz_mode **ret, struct status *st)
-{
-    *ret = always_deny_new();
-    return 0;
-}
-
-static const struct {
-    const char *name;
-    int (*make)(const struct authz_options *opt, struct authz_mode **ret, struct status *st);
-} makers[] = {
-    {"AlwaysAllow", new_always_allow},
-    {"AlwaysDeny", new_always_deny},
-    {"Node", node_mode_new},
-    {"RBAC", rbac_mode_new},
+static int (*const makers[])(const struct authz_options *opt, struct authz_mode **ret, struct status *st) = {
+    abac_mode_new, always_allow_new, always_deny_new, node_mode_new, rbac_mode_new, webhook_mode_new,
 };
+_Static_assert(N_ELEMENTS(makers) == N_ELEMENTS(authz_mode_names), "each name has its maker");
 
 int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st)
 {
-    struct buffer names = BUFFER_INIT;
+    CLEANUP(buffer_deinit) struct buffer names = BUFFER_INIT;
 
-    for (size_t i = 0; i < N_ELEMENTS(makers); i++) {
-        if (text_is(name, makers[i].name))
-            return makers[i].make(opt, ret, st);
-        buffer_addf(&names, "%s%s", i ? ", " : "", makers[i].name);
+    for (size_t i = 0; i < n_authz_modes; i++) {
+        if (text_is(name, authz_mode_names[i]))
+            return makers[i](opt, ret, st);
+        buffer_addf(&names, "%s%s", i ? ", " : "", authz_mode_names[i]);
     }
-    status_set(st, STATUS_BAD_REQUEST, "authorization-mode \"%.*s\" is not a mode that this server has: %s", TEXT_ARG(name),
-               buffer_str(&names));
-    buffer_deinit(&names);
-    return -1;
+    return status_set(st, STATUS_BAD_REQUEST, "authorization-mode \"%.*s\" is not a valid mode: there are %s", TEXT_ARG(name),
+                      buffer_str(&names));
+}
+
+const char *authz_mode_metric_name(struct arena *a, struct text type)
+{
+    char *name = arena_str(a, type);
+
+    for (size_t i = 0; i < type.n; i++)
+        if (name[i] >= 'A' && name[i] <= 'Z')
+            name[i] += 'a' - 'A';
+    return name;
 }

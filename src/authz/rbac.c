@@ -138,10 +138,8 @@ static struct text allowed_text(struct arena *a, const struct rbac_binding *b, c
     return buffer_text(&text);
 }
 
-static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
-                           struct authz_answer *ret)
+void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
 {
-    struct rbac *rbac = CONTAINER_OF(m, struct rbac_mode, mode)->rbac;
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(rbac);
     struct decision d = {.user = attrs->user, .errors = {.arena = a}};
     char scratch[RULE_SCRATCH_BYTES];
@@ -154,6 +152,12 @@ static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct a
     } else if (d.errors.n) {
         ret->reason = arena_textf(a, "RBAC: %.*s", TEXT_ARG(print_errors(&d.errors)));
     }
+}
+
+static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
+                           struct authz_answer *ret)
+{
+    rbac_decide(CONTAINER_OF(m, struct rbac_mode, mode)->rbac, a, attrs, ret);
 }
 
 /* --- listing ---------------------------------------------------------------------------------------------------------------- */

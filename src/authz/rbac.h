@@ -80,6 +80,8 @@ void rbac_visit_user(const struct rbac_index *x, struct arena *a, const struct u
 /* Of a role reference; *ret NULL: there is none. */
 const struct rbac_role *rbac_find_role(struct rbac *r, struct rbac_index *x, enum rbac_role_kind kind, struct text namespace,
                                        struct text name);
+/* What the mode answers. */
+void rbac_decide(struct rbac *r, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret);
 /* All rules of the user in the namespace; errors are those of bindings to roles that are not there. */
 void rbac_rules_for(struct rbac *r, const struct user_info *user, struct text namespace, struct authz_rules *ret);
 /* `clusterrole.rbac.authorization.k8s.io "x" not found` */

@@ -11,27 +11,69 @@ static struct metric_family decisions_total = {
     .labels = {"type", "name", "decision", NULL},
 };
 
+static struct mode_set *set_new(struct authz_mode **modes, size_t n)
+{
+    struct mode_set *s = xmalloc(sizeof(*s) + n * sizeof(s->modes[0]));
+
+    atomic_init(&s->refs, 1);
+    s->n = n;
+    for (size_t i = 0; i < n; i++) {
+        s->modes[i] = modes[i];
+        atomic_fetch_add(&modes[i]->refs, 1);
+    }
+    return s;
+}
+
+static void set_unref(struct mode_set *s)
+{
+    if (!s || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < s->n; i++)
+        if (atomic_fetch_sub(&s->modes[i]->refs, 1) == 1)
+            s->modes[i]->free(s->modes[i]);
+    free(s);
+}
+DEFINE_CLEANUP(struct mode_set *, set_unref)
+
+static struct mode_set *set_of(struct authorizer *a)
+{
+    pthread_mutex_lock(&a->mu);
+    struct mode_set *s = a->set;
+    atomic_fetch_add(&s->refs, 1);
+    pthread_mutex_unlock(&a->mu);
+    return s;
+}
+
 struct authorizer *authorizer_new(struct authz_mode **modes, size_t n)
 {
     struct authorizer *a = xcalloc(1, sizeof(*a));
 
-    a->modes = xcalloc(n + 1, sizeof(struct authz_mode *));
-    for (; a->n < n; a->n++)
-        a->modes[a->n] = modes[a->n];
+    pthread_mutex_init(&a->mu, NULL);
+    a->set = set_new(modes, n);
     metrics_register(&decisions_total);
     authz_metrics_register();
     return a;
+}
+
+void authorizer_replace(struct authorizer *a, struct authz_mode **modes, size_t n)
+{
+    struct mode_set *now = set_new(modes, n);
+
+    pthread_mutex_lock(&a->mu);
+    struct mode_set *old = a->set;
+    a->set = now;
+    pthread_mutex_unlock(&a->mu);
+    set_unref(old);
 }
 
 void authorizer_free(struct authorizer *a)
 {
     if (!a)
         return;
-    for (size_t i = 0; i < a->n; i++)
-        a->modes[i]->free(a->modes[i]);
+    set_unref(a->set);
     if (a->own_rbac)
         a->own_rbac->free(a->own_rbac);
-    free(a->modes);
+    pthread_mutex_destroy(&a->mu);
     free(a);
 }
 
@@ -60,12 +102,13 @@ enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, co
     *ret = (struct authz_answer){0};
     if (user_in_group(attrs->user, "system:masters"))
         return ret->decision = AUTHZ_ALLOW;
-    for (size_t i = 0; i < a->n; i++) {
+    CLEANUP(set_unrefp) struct mode_set *s = set_of(a);
+    for (size_t i = 0; i < s->n; i++) {
         struct authz_answer answer = {0};
-        a->modes[i]->authorize(a->modes[i], arena, attrs, &answer);
+        s->modes[i]->authorize(s->modes[i], arena, attrs, &answer);
         if (answer.decision != AUTHZ_NO_OPINION) {
             if (answer.decision != AUTHZ_WOULD_BLOCK)
-                count(a->modes[i], answer.decision);
+                count(s->modes[i], answer.decision);
             *ret = answer;
             return ret->decision;
         }
@@ -100,7 +143,9 @@ void authz_rules_fail(struct authz_rules *rules, struct text error)
 void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
                            struct authz_rules *rules)
 {
-    for (size_t i = 0; i < a->n; i++)
-        if (a->modes[i]->list_rules)
-            a->modes[i]->list_rules(a->modes[i], user, namespace, rules);
+    CLEANUP(set_unrefp) struct mode_set *s = set_of(a);
+
+    for (size_t i = 0; i < s->n; i++)
+        if (s->modes[i]->list_rules)
+            s->modes[i]->list_rules(s->modes[i], user, namespace, rules);
 }

@@ -134,8 +134,22 @@ const struct flag flags[] = {
     {"token-auth-file", 0, FLAG_STRING, "", AT(token_auth_file), "authentication",
      "CSV file of bearer tokens: token,user,uid and optionally \"group1,group2\"."},
 
+    {"authorization-config", 0, FLAG_STRING, "", AT(authorization_config), "authorization",
+     "File with the modes and their webhooks, an AuthorizationConfiguration of apiserver.config.k8s.io/v1; read again when it "
+     "changes. Not together with --authorization-mode and --authorization-webhook-*."},
     {"authorization-mode", 0, FLAG_LIST, "Node,RBAC", AT(authorization_mode), "authorization",
-     "Who may what, asked in this order: AlwaysAllow, AlwaysDeny, Node, RBAC. Members of system:masters may do everything."},
+     "Who may what, asked in this order: AlwaysAllow, AlwaysDeny, ABAC, Webhook, RBAC, Node. The default is kubeadm's. "
+     "Members of system:masters may do everything."},
+    {"authorization-policy-file", 0, FLAG_STRING, "", AT(authorization_policy_file), "authorization",
+     "File of the mode ABAC: one policy a line, as JSON."},
+    {"authorization-webhook-cache-authorized-ttl", 0, FLAG_DURATION, "5m0s", AT(authorization_webhook_cache_authorized_ttl),
+     "authorization", "How long the webhook's yes is remembered."},
+    {"authorization-webhook-cache-unauthorized-ttl", 0, FLAG_DURATION, "30s", AT(authorization_webhook_cache_unauthorized_ttl),
+     "authorization", "How long its other answers are remembered."},
+    {"authorization-webhook-config-file", 0, FLAG_STRING, "", AT(authorization_webhook_config_file), "authorization",
+     "File of the mode Webhook: a kubeconfig whose current context is the service to ask."},
+    {"authorization-webhook-version", 0, FLAG_STRING, "v1beta1", AT(authorization_webhook_version), "authorization",
+     "Version of the SubjectAccessReviews that the webhook gets: v1 or v1beta1."},
 
     {"runtime-config", 0, FLAG_LIST, "", AT(runtime_config), "API enablement",
      "Versions and resources to serve or not: GROUP/VERSION=true|false, GROUP/VERSION/RESOURCE=true|false, "

@@ -25,6 +25,7 @@
 #include "endpoints.h"
 #include "server/hooks.h"
 #include "server/identity.h"
+#include "server/permissions.h"
 #include "server/pki.h"
 #include "server/runtime_config.h"
 #include "server/watch_cache.h"
@@ -53,6 +54,7 @@ struct server {
     struct lifecycle lifecycle;
     struct wiring wiring;
     struct aggregation *aggregation;
+    struct authz_config *authz_config;
     struct listener *listener;
 };
 
@@ -355,20 +357,7 @@ static int start_identity(struct server *s, struct status *st)
 
 static int start_authorization(struct server *s, struct status *st)
 {
-    const struct text_list *names = &s->settings->authorization_mode;
-    struct authz_mode **modes = ARENA_ARRAY(s->arena, struct authz_mode *, names->n + 1);
-    const struct authz_options opt = {.registry = s->registry, .workers = s->workers};
-    size_t n = 0;
-
-    for (; n < names->n; n++) {
-        if (authz_mode_new(names->p[n], &opt, &modes[n], st) == 0)
-            continue;
-        while (n-- > 0)
-            modes[n]->free(modes[n]);
-        return -1;
-    }
-    s->wiring.authz = authorizer_new(modes, n);
-    if (authz_guard(s->wiring.authz, &opt, st) < 0)
+    if (permissions_start(s->settings, s->arena, s->registry, s->workers, s->timers, &s->wiring.authz, &s->authz_config, st) < 0)
         return -1;
     return authz_aggregation_start(s->registry, s->workers, &s->aggregation, st);
 }
@@ -450,6 +439,7 @@ static void stop(struct server *s)
     endpoints_stop(s->wiring.endpoints);
     authenticator_free(s->wiring.authn);
     authz_aggregation_stop(s->aggregation);
+    authz_config_stop(s->authz_config);
     authorizer_free(s->wiring.authz);
     if (s->registry)
         registry_stop(s->registry);

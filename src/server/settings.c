@@ -98,6 +98,8 @@ static void note_set(struct settings *s, const struct flag *f)
 {
     if (f->offset == offsetof(struct settings, anonymous_auth))
         s->anonymous_auth_is_set = true;
+    if (f->offset == offsetof(struct settings, authorization_mode))
+        s->authorization_mode_is_set = true;
 }
 
 static int read_file(struct arena *a, const char *path, struct settings *s, struct status *st)
