@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 VERSION  := 0.1.0
-PKGS     := libmicrohttpd gnutls jansson libssl libcrypto yaml-0.1 sqlite3 libpcre2-8 zlib libsystemd libcurl libnghttp2 libsodium
+PKGS     := libmicrohttpd gnutls jansson libssl libcrypto yaml-0.1 sqlite3 libpcre2-8 zlib libcurl libnghttp2 libsodium
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef \
             -Wno-unused-parameter -Wno-missing-field-initializers $(if $(CI),-Werror)
 HARDEN   := -fPIE -fstack-protector-strong $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)

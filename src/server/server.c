@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "authn.h"
@@ -25,6 +24,7 @@
 #include "endpoints.h"
 #include "server/hooks.h"
 #include "server/identity.h"
+#include "server/notify.h"
 #include "server/permissions.h"
 #include "server/pki.h"
 #include "server/runtime_config.h"
@@ -487,7 +487,7 @@ static void announce(struct server *s)
     else if (path)
         printf("export KUBECONFIG=%s\n", path);
     fflush(stdout);
-    sd_notify(0, "READY=1");
+    notify_manager("READY=1");
 }
 
 /* The listener goes on, and tells who comes to try again, until the requests that run have ended. */
@@ -508,7 +508,7 @@ static void finish_requests(struct server *s, int signals)
 static void drain(struct server *s, int signals)
 {
     log_info("Shutting down", LOG_I64("delayMs", s->settings->shutdown_delay_duration / 1000000));
-    sd_notify(0, "STOPPING=1");
+    notify_manager("STOPPING=1");
     atomic_store(&s->lifecycle.is_ending, true);
     if (s->settings->shutdown_delay_duration &&
         wait_for_signal(signals, (int)(s->settings->shutdown_delay_duration / 1000000)))
