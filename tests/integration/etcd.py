@@ -7,6 +7,7 @@
 Keys are read and written through its gateway, as bytes.
 """
 import base64
+import http.client
 import json
 import os
 import shutil
@@ -41,33 +42,64 @@ class Etcd:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="keelson-etcd-")
         self.process = None
-        self.url = None
+        self.url = self.peer = None
+
+    def launch(self):
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [program(), "--data-dir=" + os.path.join(self.folder, "data"), "--listen-client-urls=" + self.url,
+                 "--advertise-client-urls=" + self.url, "--listen-peer-urls=" + self.peer,
+                 "--initial-advertise-peer-urls=" + self.peer, "--initial-cluster=default=" + self.peer],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def is_ready(self, seconds=START_SECONDS):
+        end = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < end:
+            try:
+                return self.revision() > 0
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.05)
+        return False
 
     def start(self):
         """Another process may take a port between our look at it and etcd's: then once more."""
         for _ in range(5):
-            client, peer = ("http://127.0.0.1:%d" % port for port in free_ports(2))
-            with open(os.path.join(self.folder, "log"), "ab") as log:
-                self.process = subprocess.Popen(
-                    [program(), "--data-dir=" + os.path.join(self.folder, "data"), "--listen-client-urls=" + client,
-                     "--advertise-client-urls=" + client, "--listen-peer-urls=" + peer,
-                     "--initial-advertise-peer-urls=" + peer, "--initial-cluster=default=" + peer],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            self.url = client
-            end = time.monotonic() + START_SECONDS
-            while self.process.poll() is None and time.monotonic() < end:
-                try:
-                    self.ask("range", {"key": base64.b64encode(b"x").decode()})
-                    return self
-                except OSError:
-                    time.sleep(0.05)
+            self.url, self.peer = ("http://127.0.0.1:%d" % port for port in free_ports(2))
+            self.launch()
+            if self.is_ready():
+                return self
             self.end()
         raise RuntimeError("etcd does not start")
+
+    def again(self):
+        """After end(), on the same ports and data; does not wait."""
+        self.launch()
+
+    def signal(self, number):
+        self.process.send_signal(number)
 
     def ask(self, what, body):
         request = urllib.request.Request(self.url + "/v3/kv/" + what, json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def revision(self):
+        return int(self.ask("range", {"key": base64.b64encode(b"x").decode(), "count_only": True})["header"]["revision"])
+
+    def history(self, prefix):
+        """Every change under the prefix since the beginning: (revision, rest of the key, value, or None for a deletion)."""
+        request = urllib.request.Request(self.url + "/v3/watch", json.dumps(
+            {"create_request": {"key": "AA==", "range_end": "AA==", "start_revision": "1"}}).encode())
+        changes, last, end = [], 1, self.revision()
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            while last < end:
+                for event in json.loads(answer.readline())["result"].get("events", []):
+                    kv = event["kv"]
+                    last, key = int(kv["mod_revision"]), base64.b64decode(kv["key"]).decode()
+                    value = None if event.get("type") == "DELETE" else base64.b64decode(kv.get("value", ""))
+                    if key.startswith(prefix):
+                        changes.append((last, key[len(prefix):], value))
+        return changes
 
     def get(self, key):
         """The value, or None."""
