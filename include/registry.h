@@ -165,6 +165,7 @@ struct operation {
     struct storage_write write;
     struct object *current, *written; /* one reference each */
     void (*proceed)(struct operation *op);
+    void (*again)(struct operation *op); /* from the start, with what is stored by then */
     unsigned attempts;
     bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
     bool is_fresh;       /* it goes by a state that was the newest after the operation began */

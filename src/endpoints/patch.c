@@ -46,13 +46,6 @@ static const struct language *find_language(struct text content_type)
     return NULL;
 }
 
-bool request_applies(const struct request *r)
-{
-    const struct language *language = find_language(request_header(r, "Content-Type"));
-
-    return language && language->is_apply;
-}
-
 static int read_applied(struct request *r, struct write_call *w, const struct json_options *options, struct status *st)
 {
     if (yaml_read(r->arena, r->body, options, &w->patch, st) < 0)

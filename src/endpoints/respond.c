@@ -146,6 +146,13 @@ static bool names_served_media(struct text accept)
     return false;
 }
 
+bool request_applies(const struct request *r)
+{
+    struct text type, rest = request_header(r, "Content-Type");
+
+    return text_split(&rest, ';', &type) && text_is(text_trim(type), "application/apply-patch+yaml");
+}
+
 static bool is_patch_media(struct text content_type)
 {
     static const char *const served[] = {"application/json-patch+json", "application/merge-patch+json",

@@ -64,7 +64,7 @@ static void created(struct operation *op)
         return;
     }
     if (op->kind == OPERATION_UPDATE) { /* somebody has just made it */
-        update_run(op);
+        op->again(op);
         return;
     }
     if (op->generates_name && op->attempts < NAME_ATTEMPTS_MAX) {

@@ -2,20 +2,10 @@
 /* The life of an operation: load the current object, make the new one, queue the write, and go on where the
  * committer says so (op->proceed): finish, or, when another writer was quicker, begin anew with the newer
  * object. No thread waits but that of registry_run. */
-#include <pthread.h>
-
 #include "registry_internal.h"
 
 #define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
-
-static void run(struct operation *op)
-{
-    static void (*const runs[])(struct operation *) = {
-        [OPERATION_CREATE] = create_run, [OPERATION_UPDATE] = update_run, [OPERATION_DELETE] = delete_run};
-
-    runs[op->kind](op);
-}
 
 /* --- others write, too -------------------------------------------------------------------------------------------- */
 
@@ -29,7 +19,7 @@ static void refreshed(void *ctx, struct status *st)
         status_move(&op->st, st);
         op->done(op);
     } else {
-        run(op);
+        op->again(op);
     }
 }
 
@@ -182,52 +172,13 @@ void operation_write(struct operation *op, enum write_op what, void (*proceed)(s
     storage_submit(op->registry->storage, &op->write);
 }
 
-/* --- entry --- */
-
-void registry_submit(struct operation *op)
+void operation_begin(struct operation *op)
 {
-    if (!op->resource->cache) {
-        status_method_not_supported(&op->st, op->resource->type->group, op->resource->type->name, "store");
-        op->done(op);
-        return;
-    }
     if (!op->is_dry_run || !decide_anew(op)) /* what a dry run reads is not checked by any write */
-        run(op);
+        op->again(op);
 }
 
-struct waiter {
-    pthread_mutex_t mu;
-    pthread_cond_t ended;
-    bool is_done; /* mu */
-};
-
-static void wake(struct operation *op)
-{
-    struct waiter *w = op->ctx;
-
-    pthread_mutex_lock(&w->mu);
-    w->is_done = true;
-    pthread_cond_signal(&w->ended);
-    pthread_mutex_unlock(&w->mu);
-}
-
-int registry_run(struct operation *op)
-{
-    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
-    void *ctx = op->ctx;
-
-    op->ctx = &w;
-    op->done = wake;
-    registry_submit(op);
-    pthread_mutex_lock(&w.mu);
-    while (!w.is_done)
-        pthread_cond_wait(&w.ended, &w.mu);
-    pthread_mutex_unlock(&w.mu);
-    pthread_cond_destroy(&w.ended);
-    pthread_mutex_destroy(&w.mu);
-    op->ctx = ctx;
-    return op->st.reason == STATUS_OK ? 0 : -1;
-}
+/* --- the object against the request --- */
 
 int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace,
                             struct text name, struct value *obj, struct status *st)

@@ -46,6 +46,7 @@ void metadata_check_update(const struct value *obj, const struct value *old, str
 
 /* --- operations --- */
 
+void operation_begin(struct operation *op);
 void operation_finish(struct operation *op); /* calls done */
 void operation_fail(struct operation *op);   /* op->st says why */
 /* The same for a CREATE whose object is still as it came: it may be tried again. */
