@@ -58,6 +58,10 @@ enum websocket_event websocket_read(struct websocket_reader *w, char **in, size_
 /* Connection: Upgrade, Upgrade: websocket. Source: kubernetes/streaming pkg/httpstream/wsstream, IsWebSocketRequest. */
 bool websocket_is_wanted(const struct request *r);
 
+/* A subprotocol that begins so is a bearer token: it authenticates and is not chosen. Source: kubernetes/apiserver
+ * pkg/authentication/request/websocket/protocol.go. */
+#define WEBSOCKET_BEARER_PREFIX "base64url.bearer.authorization.k8s.io."
+
 /* The response: the stream (taken), each entry one message, text or binary, until it ends, which closes with
  * WEBSOCKET_NORMAL; what the client sends is thrown away, its pings are answered. A handshake that is not right, or that comes
  * without an Origin, is refused as golang.org/x/net/websocket does, which upstream's watches use. */

@@ -224,8 +224,6 @@ void tokens_free(struct tokens *t)
 
 /* --- tokens in requests --- */
 
-#define PROTOCOL_PREFIX "base64url.bearer.authorization.k8s.io."
-
 struct bearer_method {
     struct authn_method method;
     struct tokens *tokens;
@@ -266,11 +264,11 @@ static enum found token_of_protocols(struct request *r, struct text *ret)
         rest = r->headers[i].value;
         while (text_split(&rest, ',', &part)) {
             part = text_trim(part);
-            if (!text_starts(part, TEXT(PROTOCOL_PREFIX))) {
+            if (!text_starts(part, TEXT(WEBSOCKET_BEARER_PREFIX))) {
                 n_others++;
                 continue;
             }
-            if (n_tokens++ || !base64_decode(r->arena, BASE64_RAW_URL, text_from(part, sizeof(PROTOCOL_PREFIX) - 1), ret) ||
+            if (n_tokens++ || !base64_decode(r->arena, BASE64_RAW_URL, text_from(part, sizeof(WEBSOCKET_BEARER_PREFIX) - 1), ret) ||
                 !text_is_utf8(*ret))
                 return BAD_TOKEN;
         }

@@ -11,9 +11,6 @@
  * Events are fetched with the mutex held, after poll has said that there are some: a connection that is
  * removed under the same mutex can so never turn up in a batch. */
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -207,39 +204,6 @@ void connection_await_input(struct connection *c)
         MHD_suspend_connection(c->mhd);
     }
     pthread_mutex_unlock(&cs->mu);
-}
-
-/* libmicrohttpd knows its sockets by their numbers: another socket is put under that number while the connection is suspended
- * and so in none of its epoll sets. */
-bool connection_take_socket(struct connection *c)
-{
-    int pair[2], theirs = c->fd;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
-        return false;
-    int ours = fcntl(theirs, F_DUPFD_CLOEXEC, 0);
-    if (ours < 0) {
-        close(pair[0]);
-        close(pair[1]);
-        return false;
-    }
-    MHD_suspend_connection(c->mhd);
-    pthread_mutex_lock(&c->home->mu);
-    c->has_own_socket = dup3(pair[0], theirs, O_CLOEXEC) >= 0;
-    if (c->has_own_socket) {
-        c->fd = ours;
-        c->silent_fd = pair[1];
-    }
-    pthread_mutex_unlock(&c->home->mu);
-    close(pair[0]);
-    if (!c->has_own_socket) {
-        close(ours);
-        close(pair[1]);
-    }
-    /* libmicrohttpd may have left it corked, and has set what it wants on the other one from now on. */
-    setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    MHD_resume_connection(c->mhd);
-    return c->has_own_socket;
 }
 
 void connections_abort(struct connections *cs, bool cut_all)

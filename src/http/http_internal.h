@@ -37,6 +37,7 @@ struct exchange {
     _Atomic(enum phase) phase;
     enum flow resumed_with; /* by whom resumes, before phase says so */
     bool is_suspended;
+    bool was_websocket; /* and is none any more: there is nothing to answer */
     bool on_worker;
     bool is_corked; /* the TLS session collects header and body for one record */
     bool counts_as_long_running;
@@ -118,7 +119,9 @@ enum stream_taken stream_take(struct stream *s, struct text *ret); /* until the 
 /* --- websocket_loop.c --- */
 
 struct websocket_loop;
-struct MHD_Response *websocket_response(struct exchange *ex); /* ex's response is a stream for a WebSocket */
+/* ex's response is a stream for a WebSocket: the connection is suspended and lent until that is over; then it is to be closed.
+ * False: it cannot be. Event loop. */
+bool websocket_begin(struct exchange *ex);
 void websocket_loop_stop(struct websocket_loop *loop);        /* all its connections must be gone */
 
 /* --- connection.c: every open connection, and one thread that watches them --- */
@@ -134,8 +137,6 @@ struct connection {
     struct MHD_Connection *mhd;
     int fd;
     atomic_llong deadline_ms; /* what is being read, or sent, must be whole by then; 0: no such limit now */
-    bool has_own_socket;           /* see connection_take_socket: fd is ours to close */
-    int silent_fd;                 /* the other end of what libmicrohttpd has instead; -1: none */
     bool has_certs;                /* certs were looked up */
     const struct text *certs;      /* DER, leaf first; in one malloc */
     size_t n_certs;
@@ -161,10 +162,6 @@ void connection_set_stream(struct connection *c,
                            struct stream *s); /* takes a reference of its own; NULL: it ended */
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
-/* Takes the socket away from libmicrohttpd, which goes on with one that stays silent until c->silent_fd is closed: c->fd and the
- * TLS session are then its user's alone until MHD_UPGRADE_ACTION_CLOSE. Of a connection over TLS, before its last response is queued, on the event loop;
- * on_request is called once more. False: no descriptors are left. */
-bool connection_take_socket(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */
 void connections_abort(struct connections *cs, bool cut_all);
 

@@ -79,7 +79,6 @@ static struct connection *open_connection(struct listener *l, struct MHD_Connect
     struct connection *c = xcalloc(1, sizeof(*c));
     c->mhd = mhd;
     c->is_new = true;
-    c->silent_fd = -1;
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     name_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
     set_deadline(c, (int64_t)l->opt.header_timeout_s * 1000);
@@ -94,10 +93,6 @@ static void close_connection(struct connection *c)
     connections_remove(c);
     if (c->exchange)
         exchange_free(c->exchange);
-    if (c->has_own_socket)
-        close(c->fd);
-    if (c->silent_fd >= 0)
-        close(c->silent_fd);
     tls_context_unref(c->tls);
     free((void *)c->certs);
     free(c);
@@ -253,15 +248,16 @@ static bool begin(struct exchange *ex)
 
 static enum MHD_Result respond(struct exchange *ex)
 {
-    struct connection *c = ex->connection;
-    if (ex->r.response.is_websocket && c->tls_session && !c->has_own_socket)
-        return connection_take_socket(c) ? MHD_YES : MHD_NO; /* this is called again */
+    if (ex->was_websocket)
+        return MHD_NO; /* it is over, and so is the connection */
     if (ex->r.is_long_running || ex->r.response.body == BODY_STREAM) {
         ex->counts_as_long_running = true;
         atomic_fetch_add(&ex->listener->n_long_running, 1);
     } else if (ex->r.deadline_ms) {
         atomic_store_explicit(&ex->connection->deadline_ms, ex->r.deadline_ms, memory_order_relaxed);
     }
+    if (ex->r.response.is_websocket)
+        return websocket_begin(ex) ? MHD_YES : MHD_NO;
     return exchange_respond(ex);
 }
 
@@ -454,8 +450,7 @@ static int start_daemon(struct listener *l, struct status *st)
     if (opt->tls)
         items[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)no_certificate};
     items[n++] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     if (opt->tls)
         flags |= MHD_USE_TLS;
     if (strchr(opt->bind_address, ':'))

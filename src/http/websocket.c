@@ -178,6 +178,27 @@ static struct text accept_of(struct arena *a, struct text key)
     return base64_encode(a, BASE64_STANDARD, (struct text){(const char *)digest, sizeof(digest)});
 }
 
+/* What the client speaks, but for tokens; the first of them. */
+static size_t count_protocols(const struct request *r, struct text *ret)
+{
+    size_t n = 0;
+
+    *ret = TEXT_NONE;
+    for (size_t i = 0; i < r->n_headers; i++) {
+        struct text rest = r->headers[i].value, part;
+        if (!text_eq_nocase(r->headers[i].name, TEXT("Sec-WebSocket-Protocol")))
+            continue;
+        while (text_split(&rest, ',', &part)) {
+            part = text_trim(part);
+            if (!part.n || text_starts(part, TEXT(WEBSOCKET_BEARER_PREFIX)))
+                continue;
+            if (n++ == 0)
+                *ret = part;
+        }
+    }
+    return n;
+}
+
 static void refuse(struct request *r, struct stream *s, int code, const char *why)
 {
     stream_detach(s);
@@ -188,8 +209,7 @@ static void refuse(struct request *r, struct stream *s, int code, const char *wh
 
 void response_websocket(struct request *r, struct stream *s, bool is_text)
 {
-    struct text key = request_header(r, "Sec-WebSocket-Key"), accept;
-    struct text protocol = text_trim(request_header(r, "Sec-WebSocket-Protocol"));
+    struct text key = request_header(r, "Sec-WebSocket-Key"), protocol, accept;
 
     if (!text_is(r->method, "GET"))
         return refuse(r, s, 405, "bad method");
@@ -202,7 +222,7 @@ void response_websocket(struct request *r, struct stream *s, bool is_text)
     }
     if (!request_header(r, "Origin").n)
         return refuse(r, s, 403, "null origin");
-    if (text_find(protocol, ',') >= 0) /* nobody chooses one of several */
+    if (count_protocols(r, &protocol) > 1) /* nobody chooses one of several */
         return refuse(r, s, 400, "bad protocol");
     accept = accept_of(r->arena, key);
     if (!accept.n)
@@ -212,6 +232,7 @@ void response_websocket(struct request *r, struct stream *s, bool is_text)
     r->response.is_websocket = true;
     r->response.is_text = is_text;
     response_set_header(r, "Upgrade", TEXT("websocket"));
+    response_set_header(r, "Connection", TEXT("Upgrade"));
     response_set_header(r, "Sec-WebSocket-Accept", accept);
     if (protocol.n)
         response_set_header(r, "Sec-WebSocket-Protocol", protocol);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread with an epoll set serves all connections that have become WebSockets, however many. Their sockets and TLS
- * sessions are its own: what libmicrohttpd would give over TLS is the plain end of a pair of sockets, whose bytes it forwards
- * through whatever is left of the connection's memory, mostly four bytes at a time. A connection sleeps until its stream
- * has something (wake, from the producer's thread, through the list of ready ones and an eventfd), its client has, or its
- * socket takes more.
+/* One thread with an epoll set serves all connections that have become WebSockets, however many. Such a connection is
+ * suspended before it is answered and lent to this thread, which writes the answer's header itself: libmicrohttpd's own upgrade
+ * would, over TLS, forward through whatever is left of the connection's memory, mostly four bytes at a time, and closing such
+ * a connection from another thread is a race inside libmicrohttpd. A connection sleeps until its stream has something (wake,
+ * from the producer's thread, through the list of ready ones and an eventfd), its client has, or its socket takes more.
  *
  *   OPEN --stream ended, client closed, error--> CLOSING --close frame sent, or it cannot be--> given back
  *
- * Given back, libmicrohttpd completes the request on its own loop, which unwinds the chain and detaches the stream. */
+ * Given back, the connection is resumed; on_request is called once more and has it closed, which unwinds the chain and detaches
+ * the stream. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -42,7 +45,6 @@ struct websocket {
     struct websocket_loop *loop;
     struct stream *stream; /* the response's, which outlives this */
     struct connection *connection;
-    struct MHD_UpgradeResponseHandle *upgraded;
     bool is_text;
 
     /* the loop thread's */
@@ -282,16 +284,10 @@ static void give_back(struct websocket *w)
     if (w->connection->tls_session && w->is_closing)
         gnutls_bye(w->connection->tls_session, GNUTLS_SHUT_WR);
     shutdown(w->connection->fd, SHUT_WR);
-    struct MHD_UpgradeResponseHandle *upgraded = w->upgraded;
-    int silent_fd = w->connection->silent_fd;
-    w->connection->silent_fd = -1;
+    struct MHD_Connection *mhd = w->connection->mhd;
     buffer_deinit(&w->frame);
     free(w);
-    MHD_upgrade_action(upgraded, MHD_UPGRADE_ACTION_CLOSE); /* the connection may be gone when it returns */
-    /* libmicrohttpd looks at the connection when one of its sockets has something to say. It may have done so for the
-     * application's end before it knew that this is all. */
-    if (silent_fd >= 0)
-        close(silent_fd);
+    MHD_resume_connection(mhd);
 }
 
 /* On the loop's own thread, so that nothing else can end it meanwhile. */
@@ -430,34 +426,35 @@ static struct websocket_loop *loop_of(struct listener *l)
     return loop;
 }
 
-/* On libmicrohttpd's loop: the header was sent, the socket is ours. */
-static void take_over(void *cls, struct MHD_Connection *mhd, void *con_cls, const char *extra, size_t extra_n,
-                      MHD_socket fd, struct MHD_UpgradeResponseHandle *upgraded)
+static void add_header(struct buffer *b, const struct response *rsp)
 {
-    struct exchange *ex = cls;
-    struct websocket_loop *loop = loop_of(ex->listener);
-    struct websocket *w;
-
-    if (!loop) {
-        MHD_upgrade_action(upgraded, MHD_UPGRADE_ACTION_CLOSE);
-        return;
+    buffer_add_str(b, "HTTP/1.1 101 Switching Protocols\r\n");
+    for (size_t i = 0; i < rsp->n_headers; i++) {
+        buffer_add(b, rsp->headers[i].name);
+        buffer_add_str(b, ": ");
+        buffer_add(b, rsp->headers[i].value);
+        buffer_add_str(b, "\r\n");
     }
-    w = xcalloc(1, sizeof(*w));
-    *w = (struct websocket){.loop = loop,
-                            .stream = ex->r.response.stream,
-                            .connection = ex->connection,
-                            .upgraded = upgraded,
-                            .is_text = ex->r.response.is_text};
-    if (extra_n) {
-        char *early = xmalloc(extra_n);
-        memcpy(early, extra, extra_n);
-        take_input(w, early, extra_n);
-        free(early);
-    }
-    wake(w);
+    buffer_add_str(b, "\r\n");
 }
 
-struct MHD_Response *websocket_response(struct exchange *ex)
+bool websocket_begin(struct exchange *ex)
 {
-    return MHD_create_response_for_upgrade(take_over, ex);
+    struct websocket_loop *loop = loop_of(ex->listener);
+    struct connection *c = ex->connection;
+    struct websocket *w;
+
+    if (!loop)
+        return false;
+    ex->was_websocket = true;
+    MHD_suspend_connection(ex->mhd);
+    /* libmicrohttpd may have left it corked after an earlier answer. */
+    setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    w = xcalloc(1, sizeof(*w));
+    *w = (struct websocket){
+        .loop = loop, .stream = ex->r.response.stream, .connection = c, .is_text = ex->r.response.is_text};
+    add_header(&w->frame, &ex->r.response);
+    wake(w);
+    return true;
 }
