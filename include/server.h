@@ -30,6 +30,7 @@ struct settings {
     int64_t etcd_compaction_interval, etcd_healthcheck_timeout, etcd_readycheck_timeout, etcd_count_metric_poll_period,
         etcd_db_metric_poll_interval;
     int64_t lease_reuse_duration_seconds;
+    const char *endpoint_reconciler_type;
     /* secure serving */
     const char *bind_address;
     int64_t secure_port;

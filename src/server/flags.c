@@ -155,6 +155,9 @@ const struct flag flags[] = {
      "Versions and resources to serve or not: GROUP/VERSION=true|false, GROUP/VERSION/RESOURCE=true|false, "
      "api/all, api/ga, api/beta, api/alpha."},
 
+    {"endpoint-reconciler-type", 0, FLAG_STRING, "lease", AT(endpoint_reconciler_type), "misc",
+     "How the endpoints of the kubernetes service are kept: lease (each server of one etcd writes its address down, and takes it "
+     "back or lets it expire), or none."},
     {"service-cluster-ip-range", 0, FLAG_STRING, "10.0.0.0/24", AT(service_cluster_ip_range), "misc",
      "CIDR of the services' cluster IPs; the kubernetes service has the first."},
     {"service-account-signing-key-file", 0, FLAG_STRING, "", AT(service_account_signing_key_file), "misc",

@@ -9,6 +9,7 @@ struct hook_context {
     const char *advertise_address; /* the endpoint of the kubernetes service */
     const char *service_ip;        /* the first of the range */
     uint16_t secure_port;
+    bool has_endpoints; /* --endpoint-reconciler-type is not none */
 };
 
 struct hook {

@@ -27,6 +27,7 @@
 #include "server/notify.h"
 #include "server/permissions.h"
 #include "server/pki.h"
+#include "server/presence.h"
 #include "server/runtime_config.h"
 #include "server/watch_cache.h"
 
@@ -51,6 +52,7 @@ struct server {
     struct encryption *encryption; /* NULL: none */
     struct storage *storage;
     struct registry *registry;
+    struct presence *presence; /* NULL: no other servers */
     struct lifecycle lifecycle;
     struct wiring wiring;
     struct aggregation *aggregation;
@@ -279,6 +281,15 @@ static int open_etcd(struct server *s, struct storage_options *opt, struct statu
     return etcd_open(&etcd, &opt->backend, st);
 }
 
+static void add_type(struct arena *a, struct storage_options *opt, const struct resource_type *type)
+{
+    const struct resource_type **types = ARENA_ARRAY(a, const struct resource_type *, opt->n_types + 1);
+
+    memcpy(types, opt->types, opt->n_types * sizeof(*types));
+    types[opt->n_types++] = type;
+    opt->types = types;
+}
+
 static int open_storage(struct server *s, struct status *st)
 {
     const char *path = arena_printf(s->arena, "%s/keelson.db", s->settings->data_dir);
@@ -294,6 +305,8 @@ static int open_storage(struct server *s, struct status *st)
     if (s->settings->etcd_servers.n)
         opt.key_prefix = etcd_key_prefix(opt.backend);
     opt.types = registry_storage_types(runtime_config_serves, s->runtime_config, &opt.n_types);
+    if (s->settings->etcd_servers.n)
+        add_type(s->arena, &opt, &presence_lease_type);
     if (storage_start(&opt, &s->storage, st) < 0)
         return -1;
     for (size_t i = 0; i < opt.n_types; i++)
@@ -402,18 +415,39 @@ static int start_listener(struct server *s, struct status *st)
     return 0;
 }
 
+static bool has_endpoints(const struct settings *set)
+{
+    return !set->endpoint_reconciler_type || strcmp(set->endpoint_reconciler_type, "none") != 0;
+}
+
+static int check_reconciler(const struct settings *set, struct status *st)
+{
+    const char *type = set->endpoint_reconciler_type;
+    if (!type || strcmp(type, "lease") == 0 || strcmp(type, "none") == 0)
+        return 0;
+    return status_set(st, STATUS_BAD_REQUEST, "--endpoint-reconciler-type %s is neither lease nor none", type);
+}
+
 static int run_hooks(struct server *s, struct status *st)
 {
     const struct hook_context ctx = {.registry = s->registry,
                                      .advertise_address = s->advertise_address,
                                      .service_ip = s->service_ip,
-                                     .secure_port = listener_port(s->listener)};
+                                     .secure_port = listener_port(s->listener),
+                                     .has_endpoints = has_endpoints(s->settings)};
     for (size_t i = 0; i < n_hooks; i++) {
         if (hooks[i].run(&ctx, st) < 0)
             return status_wrap(st, "%s", hooks[i].name);
         atomic_store(&s->lifecycle.hook_is_done[i], true);
     }
-    return 0;
+    if (storage_is_sole_writer(s->storage))
+        return 0;
+    const struct presence_options presence = {.registry = s->registry,
+                                              .address = s->advertise_address,
+                                              .port = ctx.secure_port,
+                                              .identity = own_identity(s->arena),
+                                              .has_endpoints = ctx.has_endpoints};
+    return presence_start(&presence, &s->presence, st);
 }
 
 static int start(struct server *s, struct status *st)
@@ -422,7 +456,7 @@ static int start(struct server *s, struct status *st)
     s->timers = timers_start();
     s->wiring.lifecycle = &s->lifecycle;
     s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
-    if (find_addresses(s, st) < 0 || make_pki(s, st) < 0 ||
+    if (find_addresses(s, st) < 0 || check_reconciler(s->settings, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         start_encryption(s, st) < 0 || open_storage(s, st) < 0 || start_registry(s, st) < 0 ||
         start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
@@ -434,6 +468,7 @@ static int start(struct server *s, struct status *st)
 /* Accepts a half-built server. */
 static void stop(struct server *s)
 {
+    presence_stop(s->presence); /* others shall not be sent here any more */
     if (s->listener)
         listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);
     endpoints_stop(s->wiring.endpoints);

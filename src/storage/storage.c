@@ -119,6 +119,8 @@ static struct object *load_or_keep(struct storage *s, struct cache *c, struct te
     *ret_is_readable = load_object(s, c, path, key, stored, revision, &o, &why) == 0;
     if (*ret_is_readable)
         return o;
+    if (!c->type->version.n) /* of no API: nobody is served it, and its key says all (masterleases) */
+        return object_unreadable(c->type, key, stored, revision, text_of(why.message));
     log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
               LOG_STR("error", why.message));
     atomic_store(&s->has_unreadable, true);
