@@ -67,6 +67,7 @@ struct authz_mode {
     void (*list_rules)(struct authz_mode *m, const struct user_info *user, struct text namespace,
                        struct authz_rules *rules);
     void (*free)(struct authz_mode *m);
+    bool may_block; /* asks others */
     /* The union's. */
     _Atomic(struct metric_cell *) decisions[2]; /* allowed, denied */
     atomic_uint refs;                           /* sets of modes that it is in */
@@ -95,6 +96,8 @@ void authz_config_stop(struct authz_config *c); /* accepts NULL; before authoriz
 /* The decision, which ret has too. AUTHZ_WOULD_BLOCK only if the attributes do not allow to block. */
 enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, const struct authz_attributes *attrs,
                                    struct authz_answer *ret);
+/* Is there a mode that asks others? */
+bool authorizer_may_block(struct authorizer *a);
 void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
                            struct authz_rules *rules);
 

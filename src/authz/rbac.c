@@ -110,32 +110,16 @@ static bool applies(const struct rbac_subject *s, const struct user_info *user)
     }
 }
 
-/* `RBAC: allowed by RoleBinding "b/ns" of Role "r" to User "jane"` */
 static struct text allowed_text(struct arena *a, const struct rbac_binding *b, const struct user_info *user)
 {
-    static const char *const kinds[] = {['U'] = "User", ['G'] = "Group", ['S'] = "ServiceAccount"};
-    struct buffer text = BUFFER_IN(a);
     const struct rbac_subject *s = b->subjects;
-    const bool is_cluster = b->namespace.n == 0;
 
     while (!applies(s, user))
         s++;
-    buffer_room(&text, 192);
-    buffer_add_str(&text, is_cluster ? "RBAC: allowed by ClusterRoleBinding " : "RBAC: allowed by RoleBinding ");
-    buffer_add_quoted(&text, is_cluster ? b->name : arena_textf(a, "%.*s/%.*s", TEXT_ARG(b->name), TEXT_ARG(b->namespace)));
-    buffer_add_str(&text, " of ");
-    buffer_add(&text, b->role_kind_name);
-    buffer_add_char(&text, ' ');
-    buffer_add_quoted(&text, b->role_name);
-    buffer_add_str(&text, " to ");
-    buffer_add_str(&text, kinds[(unsigned char)s->kind]);
-    buffer_add_char(&text, ' ');
-    if (s->kind == 'S')
-        buffer_add_quoted(&text, arena_textf(a, "%.*s/%.*s", TEXT_ARG(s->name),
-                                             TEXT_ARG(s->namespace.n ? s->namespace : b->namespace)));
-    else
-        buffer_add_quoted(&text, s->name);
-    return buffer_text(&text);
+    char *p = arena_alloc(a, b->words.n + s->words.n);
+    memcpy(p, b->words.p, b->words.n);
+    memcpy(p + b->words.n, s->words.p, s->words.n);
+    return (struct text){p, b->words.n + s->words.n};
 }
 
 void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)

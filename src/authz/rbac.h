@@ -20,6 +20,7 @@ struct rbac_subject {
     char kind; /* 'U', 'G', 'S' for service accounts, 0 for others */
     struct text name, namespace;
     struct text username; /* of a service account: what it is called when it asks; empty if it has no namespace */
+    struct text words;    /* `User "jane"` */
 };
 
 /* A RoleBinding or, with an empty namespace, a ClusterRoleBinding. Lives in one block. */
@@ -29,6 +30,7 @@ struct rbac_binding {
     enum rbac_role_kind role_kind;
     struct text role_kind_name, role_name;
     uint32_t role_id; /* of the index */
+    struct text words; /* `RBAC: allowed by RoleBinding "b/ns" of Role "r" to `: said with each yes, so kept ready */
     size_t n_subjects;
     struct rbac_subject *subjects;
 };

@@ -233,6 +233,30 @@ static struct text binding_key(struct arena *a, const struct object *o, bool is_
                       : arena_textf(a, "%.*s/%.*s", TEXT_ARG(o->namespace), TEXT_ARG(o->name));
 }
 
+static struct text binding_words(struct arena *a, const struct object *o, bool is_cluster, struct text kind, struct text role)
+{
+    struct buffer b = BUFFER_IN(a);
+
+    buffer_add_str(&b, is_cluster ? "RBAC: allowed by ClusterRoleBinding " : "RBAC: allowed by RoleBinding ");
+    buffer_add_quoted(&b, is_cluster ? o->name : arena_textf(a, "%.*s/%.*s", TEXT_ARG(o->name), TEXT_ARG(o->namespace)));
+    buffer_addf(&b, " of %.*s ", TEXT_ARG(kind));
+    buffer_add_quoted(&b, role);
+    buffer_add_str(&b, " to ");
+    return buffer_text(&b);
+}
+
+static struct text subject_words(struct arena *a, const struct rbac_subject *s, struct text namespace)
+{
+    static const char *const kinds[] = {['U'] = "User ", ['G'] = "Group ", ['S'] = "ServiceAccount "};
+    struct buffer b = BUFFER_IN(a);
+
+    if (!s->kind)
+        return TEXT_NONE;
+    buffer_add_str(&b, kinds[(unsigned char)s->kind]);
+    buffer_add_quoted(&b, s->kind == 'S' ? arena_textf(a, "%.*s/%.*s", TEXT_ARG(s->name), TEXT_ARG(namespace)) : s->name);
+    return buffer_text(&b);
+}
+
 static struct rbac_binding *make_binding(struct arena *a, const struct object *o, bool is_cluster, const struct value *tree)
 {
     const struct value *subjects = value_get(tree, TEXT("subjects")), *ref = value_get(tree, TEXT("roleRef"));
@@ -240,18 +264,21 @@ static struct rbac_binding *make_binding(struct arena *a, const struct object *o
     struct text key = binding_key(a, o, is_cluster);
     size_t n = subjects && subjects->kind == VALUE_LIST ? subjects->n : 0;
     struct rbac_subject *list = ARENA_ARRAY(a, struct rbac_subject, n + 1);
-    size_t bytes = key.n + kind.n + role.n;
+    struct text words = binding_words(a, o, is_cluster, kind, role);
+    size_t bytes = key.n + kind.n + role.n + words.n;
 
     for (size_t i = 0; i < n; i++) {
         const struct value *v = &subjects->items[i];
         struct rbac_subject *s = &list[i];
-        *s = (struct rbac_subject){subject_kind(value_get_text(v, TEXT("kind"))), value_get_text(v, TEXT("name")),
-                                   value_get_text(v, TEXT("namespace")), TEXT_NONE};
+        *s = (struct rbac_subject){.kind = subject_kind(value_get_text(v, TEXT("kind"))),
+                                   .name = value_get_text(v, TEXT("name")),
+                                   .namespace = value_get_text(v, TEXT("namespace"))};
         struct text namespace = s->namespace.n || is_cluster ? s->namespace : o->namespace;
         if (s->kind == 'S' && namespace.n)
             s->username =
                 arena_textf(a, "system:serviceaccount:%.*s:%.*s", TEXT_ARG(namespace), TEXT_ARG(s->name));
-        bytes += s->name.n + s->namespace.n + s->username.n;
+        s->words = subject_words(a, s, namespace);
+        bytes += s->name.n + s->namespace.n + s->username.n + s->words.n;
     }
     struct rbac_binding *b = xmalloc(sizeof(*b) + n * sizeof(*list) + bytes);
     *b = (struct rbac_binding){.role_kind = rbac_role_kind_of(kind), .n_subjects = n};
@@ -263,9 +290,10 @@ static struct rbac_binding *make_binding(struct arena *a, const struct object *o
     b->name = text_from(b->key, b->namespace.n + 1);
     b->role_kind_name = pack(&at, kind);
     b->role_name = pack(&at, role);
+    b->words = pack(&at, words);
     for (size_t i = 0; i < n; i++)
         b->subjects[i] = (struct rbac_subject){list[i].kind, pack(&at, list[i].name), pack(&at, list[i].namespace),
-                                               pack(&at, list[i].username)};
+                                               pack(&at, list[i].username), pack(&at, list[i].words)};
     return b;
 }
 

@@ -118,6 +118,16 @@ enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, co
     return AUTHZ_NO_OPINION;
 }
 
+bool authorizer_may_block(struct authorizer *a)
+{
+    CLEANUP(set_unrefp) struct mode_set *s = set_of(a);
+    bool may_block = false;
+
+    for (size_t i = 0; i < s->n; i++)
+        may_block |= s->modes[i]->may_block;
+    return may_block;
+}
+
 /* --- rules ---------------------------------------------------------------------------------------------------------------- */
 
 void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule)

@@ -324,7 +324,8 @@ int webhook_mode_make(const struct webhook_options *opt, struct authz_mode **ret
                                   .name = m->name,
                                   .authorize = webhook_authorize,
                                   .list_rules = webhook_list_rules,
-                                  .free = webhook_free};
+                                  .free = webhook_free,
+                                  .may_block = true};
     pthread_mutex_init(&m->mu, NULL);
     list_init(&m->used);
     metrics_register(&evaluations_total);

@@ -226,6 +226,8 @@ static int apply_object(struct operation *op, const struct object *current, cons
 
     if (!current_tree && op->sub)
         return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
+    if (!current_tree && write_may_create(w, st) < 0)
+        return -1;
     if (managed_apply(&m, current_tree, &w->patch, w->options.is_forced, &merged, &managed, &is_same, st) < 0 ||
         note_repeats(w, st) < 0)
         return -1;

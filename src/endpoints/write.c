@@ -5,6 +5,8 @@
  * worker. Source: kubernetes/apiserver pkg/endpoints/handlers/create.go, update.go. */
 #include "endpoints/write.h"
 
+#include "authz.h"
+
 #define LARGE_BODY 65536 /* is read on a worker: an event loop has others to serve */
 
 /* --- what all writes share --- */
@@ -14,8 +16,9 @@ static bool check_before_body(struct request *r, struct call *c, const char *opt
 {
     struct status st = {0};
 
-    /* A guard may have to ask others. */
-    if ((r->body.n > LARGE_BODY || c->resource->guard.check) && !request_may_block(r)) {
+    /* Who may what may be a question to others. */
+    bool may_ask = c->resource->guard.check || (r->wiring->authz && authorizer_may_block(r->wiring->authz));
+    if ((r->body.n > LARGE_BODY || may_ask) && !request_may_block(r)) {
         *ret_flow = FLOW_BLOCK;
         return false;
     }
@@ -171,12 +174,29 @@ enum flow call_create(struct request *r, struct call *c)
 
 /* --- PUT --- */
 
+int write_may_create(struct write_call *w, struct status *st)
+{
+    struct request *r = w->request;
+    struct request_info info = r->info;
+    struct authz_attributes attrs = {.user = &r->user, .info = &info, .path = r->path, .may_block = w->op.may_block};
+    struct authz_answer answer;
+
+    info.verb = TEXT("create");
+    if (!r->wiring->authz || authorizer_ask(r->wiring->authz, r->arena, &attrs, &answer) == AUTHZ_ALLOW)
+        return 0;
+    if (answer.error.n)
+        return status_internal_error(st, "%.*s", TEXT_ARG(answer.error));
+    return authz_forbid(r->arena, &attrs, answer.reason, st);
+}
+
 /* The registry changes what it gets, and may come again. */
 static int give_copy(struct operation *op, const struct object *current, const struct value *current_tree,
                      struct value *ret_new, struct status *st)
 {
     struct write_call *w = op->ctx;
 
+    if (!current && write_may_create(w, st) < 0)
+        return -1;
     *ret_new = value_copy(op->arena, &w->object);
     return 0;
 }

@@ -31,6 +31,9 @@ struct write_call *write_start(struct request *r, struct call *c, enum operation
 /* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st);
 
+/* An update is about to create what is not there: FORBIDDEN unless the user may do that too. */
+int write_may_create(struct write_call *w, struct status *st);
+
 /* Patches (patch.c). Chooses w->language by the content type and reads the patch. */
 int patch_read(struct request *r, struct write_call *w, struct status *st);
 /* doc, canonical and of kind, patched, decoded and defaulted. */
