@@ -418,6 +418,7 @@ enum flow call_review(struct request *r, struct call *c)
     if (body_read_object(r, kind, &w->options, &v.tree, &st) < 0 ||
         check_namespace(r->arena, c, &v.tree, &st) < 0)
         return request_fail(r, &st);
+    write_manage_question(w, kind, &v.tree);
     for (size_t i = 0; i < N_ELEMENTS(reviews); i++)
         if (text_is(kind->gvk.kind, reviews[i].kind))
             return reviews[i].review(&v);

@@ -204,6 +204,10 @@ enum flow call_token_create(struct request *r, struct call *c)
         return fail_no_resource(r);
     if (body_read_object(r, token_request_kind(), &w->options, &request, &st) < 0)
         return request_fail(r, &st);
+    struct value *spec = value_object_at(r->arena, &request, TEXT("spec"));
+    if (!value_get(spec, TEXT("expirationSeconds"))) /* a default, so the manager's as well */
+        value_set(r->arena, spec, TEXT("expirationSeconds"), value_int(DEFAULT_EXPIRATION_S));
+    write_manage_question(w, token_request_kind(), &request);
     const struct value *metadata = value_get(&request, TEXT("metadata"));
     if (check_name(r->arena, value_get_text(metadata, TEXT("name")), c->name, "metadata.name", "name", c->name, &st) < 0 ||
         check_name(r->arena, value_get_text(metadata, TEXT("namespace")), c->namespace, "metadata.namespace", "namespace",

@@ -61,6 +61,7 @@ enum flow call_token_review_create(struct request *r, struct call *c)
         return flow;
     if (body_read_object(r, kind, &w->options, &review, &st) < 0)
         return request_fail(r, &st);
+    write_manage_question(w, kind, &review);
     const struct value *spec = value_get(&review, TEXT("spec"));
     q.token = value_get_text(spec, TEXT("token"));
     if (!q.token.n) {

@@ -117,6 +117,17 @@ enum flow write_submit(struct write_call *w)
     return FLOW_PARK;
 }
 
+void write_manage_question(struct write_call *w, const struct schema_kind *kind, struct value *question)
+{
+    const struct managing m = {.arena = w->request->arena,
+                               .kind = kind,
+                               .storage = kind,
+                               .subresource = w->op.sub ? w->op.sub->name : TEXT_NONE,
+                               .manager = manager_of(w)};
+
+    managed_update(&m, NULL, question);
+}
+
 /* --- the object against the path --- */
 
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st)

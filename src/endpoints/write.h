@@ -31,6 +31,8 @@ struct write_call *write_start(struct request *r, struct call *c, enum operation
 /* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st);
 
+/* Notes who asks in the managed fields of an object that is answered and never stored, as upstream does. */
+void write_manage_question(struct write_call *w, const struct schema_kind *kind, struct value *question);
 /* An update is about to create what is not there: FORBIDDEN unless the user may do that too. */
 int write_may_create(struct write_call *w, struct status *st);
 
