@@ -125,6 +125,7 @@ void write_manage_question(struct write_call *w, const struct schema_kind *kind,
                                .subresource = w->op.sub ? w->op.sub->name : TEXT_NONE,
                                .manager = manager_of(w)};
 
+    schema_arrange(m.arena, kind->schema, question); /* defaults may have joined */
     managed_update(&m, NULL, question);
 }
 
