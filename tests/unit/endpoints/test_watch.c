@@ -436,8 +436,64 @@ START_TEST(pods_of_a_node)
 }
 END_TEST
 
+/* Every minute there is a bookmark, with or without news, but for the revision at which the watch began. */
+START_TEST(bookmarks_by_the_minute)
+{
+    struct fixture f;
+
+    clock_fake(1800000000 * 1000000000LL);
+    start(&f);
+    make(&f, "a", "");
+    struct reply r = get(&f, CONFIG_MAPS);
+    struct value list = tree_of(&f, &r);
+    struct text rv = value_get_text(value_get(&list, TEXT("metadata")), TEXT("resourceVersion"));
+    struct watching w =
+        open_watch(&f, arena_printf(f.a, "&allowWatchBookmarks=true&resourceVersion=%.*s", TEXT_ARG(rv)), "");
+    for (int i = 0; i < 130; i++) /* two minutes in which nothing happens, and nothing is said */
+        clock_fake_advance_ms(1000);
+    make(&f, "b", "");
+    ck_event(next_event(&f, &w), ADDED, "\"name\":\"b\"");
+    for (int minute = 0; minute < 2; minute++) {
+        for (int i = 0; i < 61; i++)
+            clock_fake_advance_ms(1000);
+        ck_event(next_event(&f, &w), BOOKMARK, "\"resourceVersion\":\"");
+    }
+    client_close(&w.client);
+    fixture_stop(&f);
+}
+END_TEST
+
+/* Over TLS: tests/integration/test_watch. */
+START_TEST(websocket_without_tls)
+{
+    static const char close_frame[] = "\x88\x82\0\0\0\0\x03\xe8";
+    struct fixture f;
+
+    start(&f);
+    make(&f, "a", "");
+    struct client c = client_connect(listener_port(f.listener));
+    client_send(&c, TEXT("GET " CONFIG_MAPS "?watch=1 HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: x\r\n\r\n"));
+    struct reply r = client_read_header(&c, f.a);
+    ck_assert_int_eq(r.code, 101);
+    ck_assert(text_is(reply_header(&r, "Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")); /* of RFC 6455 */
+    struct buffer in = BUFFER_IN(f.a);
+    ck_assert(client_bytes(&c, &in, 4));
+    ck_assert_int_eq((unsigned char)in.p[0], 0x81);
+    ck_assert_int_eq((unsigned char)in.p[1], 126);
+    size_t n = (size_t)(unsigned char)in.p[2] << 8 | (unsigned char)in.p[3];
+    ck_assert(client_bytes(&c, &in, n));
+    ck_event(text_from(buffer_text(&in), 4), ADDED, "\"name\":\"a\"");
+    client_send(&c, (struct text){close_frame, sizeof(close_frame) - 1});
+    ck_assert(client_bytes(&c, &in, 4));
+    ck_assert_mem_eq(in.p + 4 + n, "\x88\x02\x03\xe8", 4);
+    client_close(&c);
+    fixture_stop(&f);
+}
+END_TEST
+
 UNIT_MAIN("endpoints/watch", initial_objects_then_changes, from_a_revision, selection_comes_and_goes,
           initial_events_end_with_a_bookmark, ends_at_its_timeout, last_bookmark_before_the_timeout,
           partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain,
           many_initial_objects, bookmark_after_the_objects_by_default, errors_are_events,
-          the_future_and_the_past, legacy_paths_know_no_initial_events, pods_of_a_node)
+          the_future_and_the_past, legacy_paths_know_no_initial_events, pods_of_a_node, bookmarks_by_the_minute, websocket_without_tls)
