@@ -11,7 +11,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "schema/wire.h"
 #include "storage/encryption_internal.h"
 
 #define WELL_INTERVAL_MS (60 * 1000)
