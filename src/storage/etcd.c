@@ -278,8 +278,10 @@ static int wait_for_gateway(struct etcd *e, struct status *st)
     int64_t begun_ms = clock_mono_ms(), said_ms = 0;
     for (;;) {
         int result = check_gateway(e, st);
-        if (result == 0)
+        if (result == 0) {
+            status_clear(st); /* of the tries before */
             return 0;
+        }
         int64_t passed_ms = clock_mono_ms() - begun_ms;
         if (result == -2 || passed_ms >= e->start_timeout_ms)
             return -1;
