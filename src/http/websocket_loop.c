@@ -304,7 +304,7 @@ static bool join(struct websocket *w)
 
 static void serve(struct websocket *w, uint32_t events)
 {
-    bool is_alive = w->is_joined || join(w);
+    bool is_alive = (w->is_joined || join(w)) && !stream_is_cut(w->stream); /* cut off, perhaps amid a message */
 
     if (events & EPOLLOUT)
         w->waits_to_write = false;
