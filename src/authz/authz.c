@@ -209,6 +209,7 @@ static enum flow authorization_enter(struct request *r)
            : answer.decision == AUTHZ_DENY ? DENIED
                                            : NO_OPINION,
            clock_mono_ns() - start_ns);
+    r->authorization_reason = answer.reason;
     if (answer.decision == AUTHZ_ALLOW)
         return FLOW_NEXT;
     if (answer.error.n)

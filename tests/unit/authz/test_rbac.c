@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "authz/policy.h"
+#include "storage/cache_internal.h"
 
 /* --- rules --------------------------------------------------------------------------------------------------------------------- */
 
@@ -234,6 +235,38 @@ START_TEST(rules_are_listed_once_with_their_errors)
 }
 END_TEST
 
+/* As an engine does that has lost its place and loads everything anew: the watches end. */
+START_TEST(a_store_that_is_loaded_anew_is_followed_on)
+{
+    struct workers *workers = workers_start(2, "test");
+    struct status st = {0};
+    struct snapshot snapshot;
+
+    policy_start("RBAC");
+    authorizer_free(authorizer);
+    const struct authz_options opt = {.registry = w.registry, .workers = workers};
+    ck_assert_int_eq(authz_mode_new(TEXT("RBAC"), &opt, &the_mode, &st), 0);
+    authorizer = authorizer_new(&the_mode, 1);
+    make_role("", "r", READ_PODS);
+    make_binding("ns", "b", "ClusterRole", "r", USER("jane"));
+    ck_allowed("jane", "get ns pods x");
+    struct cache *bindings = world_resource(&w, RBAC, "rolebindings")->cache;
+    cache_snapshot(bindings, &snapshot);
+    snapshot_release(&snapshot);
+    cache_replace(bindings, NULL, snapshot.revision); /* the binding is gone, and nobody was told so */
+    for (int i = 0; i < 500 && ask("jane", "get ns pods x", NULL).decision == AUTHZ_ALLOW; i++)
+        usleep(10000);
+    ck_refused("jane", "get ns pods x");
+    make_binding("ns", "c", "ClusterRole", "r", USER("joe"));
+    ck_allowed("joe", "get ns pods x");
+    change(RBAC, "clusterroles", "", "r", "{\"rules\":[]}");
+    ck_refused("joe", "get ns pods x");
+    authorizer_free(MOVE(authorizer));
+    workers_stop(workers);
+    policy_stop();
+}
+END_TEST
+
 UNIT_MAIN("rbac", a_rule_allows_what_matches_in_every_respect, what_one_rule_lacks_of_another,
           bindings_of_both_kinds_allow_and_say_why, decisions_follow_every_change, what_is_there_at_the_start_counts,
-          rules_are_listed_once_with_their_errors)
+          rules_are_listed_once_with_their_errors, a_store_that_is_loaded_anew_is_followed_on)
