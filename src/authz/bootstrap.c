@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the policy that every cluster begins with and keeps it up at each start: what is missing comes back (objects, rules,
- * subjects, labels, annotations), what an administrator has added stays, and an object whose annotation
- * rbac.authorization.kubernetes.io/autoupdate says "false" is left alone. All objects are submitted at once, so that a fresh
- * server pays for one commit, not for a hundred. A binding to another role than it should be is made anew, since the role of a
- * binding cannot change.
- * Source: kubernetes pkg/registry/rbac/rest/storage_rbac.go, pkg/registry/rbac/reconciliation. */
+/* Makes the policy that every cluster begins with and keeps it up at each start: what is missing comes back
+ * (objects, rules, subjects, labels, annotations), what an administrator has added stays, and an object whose
+ * annotation rbac.authorization.kubernetes.io/autoupdate says "false" is left alone. All objects are
+ * submitted at once, so that a fresh server pays for one commit, not for a hundred. A binding to another role
+ * than it should be is made anew, since the role of a binding cannot change. Source: kubernetes
+ * pkg/registry/rbac/rest/storage_rbac.go, pkg/registry/rbac/reconciliation. */
 #include "authz/bootstrap.h"
 
 #include <pthread.h>
@@ -26,10 +26,11 @@ struct reconciliation {
     bool grants_another_role;
 };
 
-/* --- what is missing ------------------------------------------------------------------------------------------------------ */
+/* --- what is missing --- */
 
 /* Members of wanted that v lacks or has otherwise. */
-static void merge_map(struct arena *a, struct value *metadata, const struct value *wanted_metadata, struct text key)
+static void merge_map(struct arena *a, struct value *metadata, const struct value *wanted_metadata,
+                      struct text key)
 {
     const struct value *wanted = value_get(wanted_metadata, key);
     struct value *map = value_object_at(a, metadata, key);
@@ -63,7 +64,9 @@ static void reconcile_role(struct arena *a, struct value *role, const struct val
     size_t n_has, n_needs, n;
 
     if (selectors) { /* its rules are the aggregation's business */
-        append_missing(a, list_at(a, value_object_at(a, role, TEXT("aggregationRule")), TEXT("clusterRoleSelectors")), selectors);
+        append_missing(
+            a, list_at(a, value_object_at(a, role, TEXT("aggregationRule")), TEXT("clusterRoleSelectors")),
+            selectors);
         return;
     }
     has = rules_of_value(a, value_get(role, TEXT("rules")), &n_has);
@@ -101,8 +104,8 @@ static bool same_role(const struct value *x, const struct value *y)
            text_eq(value_get_text(a, TEXT("name")), value_get_text(b, TEXT("name")));
 }
 
-static int reconcile(struct operation *op, const struct object *current, const struct value *tree, struct value *ret_new,
-                     struct status *st)
+static int reconcile(struct operation *op, const struct object *current, const struct value *tree,
+                     struct value *ret_new, struct status *st)
 {
     struct reconciliation *r = CONTAINER_OF(op, struct reconciliation, op);
     const struct value *wanted = &r->wanted->tree;
@@ -128,7 +131,7 @@ static int reconcile(struct operation *op, const struct object *current, const s
     return 0;
 }
 
-/* --- all at once ------------------------------------------------------------------------------------------------------------ */
+/* --- all at once --- */
 
 static void one_done(struct operation *op)
 {
@@ -140,8 +143,8 @@ static void one_done(struct operation *op)
     pthread_mutex_unlock(&c->mu);
 }
 
-static void prepare(struct reconciliation *r, const struct registry *reg, const struct bootstrap_object *wanted,
-                    enum operation_kind kind)
+static void prepare(struct reconciliation *r, const struct registry *reg,
+                    const struct bootstrap_object *wanted, enum operation_kind kind)
 {
     *r = (struct reconciliation){
         .op = {.kind = kind,
@@ -184,7 +187,8 @@ static int make_anew(const struct registry *reg, const struct bootstrap_object *
     return 0;
 }
 
-static int run_all(const struct registry *reg, const struct bootstrap_object *objects, size_t n, struct status *st)
+static int run_all(const struct registry *reg, const struct bootstrap_object *objects, size_t n,
+                   struct status *st)
 {
     struct crowd crowd = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
     struct reconciliation *all = xcalloc(n, sizeof(*all));

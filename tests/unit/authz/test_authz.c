@@ -31,9 +31,10 @@ static void probe_free(struct authz_mode *m)
 
 static struct probe probe(enum authz_decision d, const char *reason)
 {
-    return (struct probe){.mode = {.type = "Probe", .name = "probe", .authorize = probe_authorize, .free = probe_free},
-                          .decision = d,
-                          .reason = reason};
+    return (struct probe){
+        .mode = {.type = "Probe", .name = "probe", .authorize = probe_authorize, .free = probe_free},
+        .decision = d,
+        .reason = reason};
 }
 
 static struct user_info user(const char *name, const char *group)

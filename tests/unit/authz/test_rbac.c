@@ -5,7 +5,7 @@
 #include "authz/policy.h"
 #include "storage/cache_internal.h"
 
-/* --- rules --------------------------------------------------------------------------------------------------------------------- */
+/* --- rules --- */
 
 static struct policy_rule rule_of(const char *json)
 {
@@ -21,27 +21,42 @@ static const struct {
     bool allows;
 } rule_rows[] = {
     {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "get", "", "pods", "", "x", true},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "list", "", "pods", "", "", false},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "get", "apps", "pods", "", "", false},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "get", "", "pods", "log", "x", false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "list", "", "pods", "", "",
+     false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "get", "apps", "pods", "", "",
+     false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}", "get", "", "pods", "log", "x",
+     false},
     {"{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}", "frob", "x", "y", "z", "n", true},
     {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*\"]}", "get", "", "pods", "log", "x", true},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/log\"]}", "get", "", "pods", "log", "x", true},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/log\"]}", "get", "", "pods", "", "x", false},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*/status\"]}", "get", "", "pods", "status", "x", true},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*/status\"]}", "get", "", "pods", "log", "x", false},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/*\"]}", "get", "", "pods", "log", "x", false},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "get", "", "pods", "", "x", true},
-    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "get", "", "pods", "", "y", false},
-    {"{\"verbs\":[\"list\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "list", "", "pods", "", "", false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/log\"]}", "get", "", "pods", "log", "x",
+     true},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/log\"]}", "get", "", "pods", "", "x",
+     false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*/status\"]}", "get", "", "pods", "status",
+     "x", true},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"*/status\"]}", "get", "", "pods", "log", "x",
+     false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods/*\"]}", "get", "", "pods", "log", "x",
+     false},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "get",
+     "", "pods", "", "x", true},
+    {"{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "get",
+     "", "pods", "", "y", false},
+    {"{\"verbs\":[\"list\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}", "list",
+     "", "pods", "", "", false},
     {"{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"*\"]}", "get", "", "pods", "", "", false},
 };
 static const struct {
     const char *urls, *path;
     bool allows;
 } path_rows[] = {
-    {"[\"/healthz\"]", "/healthz", true}, {"[\"/healthz\"]", "/healthz/etcd", false}, {"[\"/healthz*\"]", "/healthz/etcd", true},
-    {"[\"/api/*\"]", "/api", false},      {"[\"/api/*\"]", "/api/v1", true},          {"[\"*\"]", "/x", true},
+    {"[\"/healthz\"]", "/healthz", true},
+    {"[\"/healthz\"]", "/healthz/etcd", false},
+    {"[\"/healthz*\"]", "/healthz/etcd", true},
+    {"[\"/api/*\"]", "/api", false},
+    {"[\"/api/*\"]", "/api/v1", true},
+    {"[\"*\"]", "/x", true},
     {"[\"/a**\"]", "/ab", true},
 };
 
@@ -66,11 +81,13 @@ START_TEST(a_rule_allows_what_matches_in_every_respect)
     }
     for (size_t i = 0; i < N_ELEMENTS(path_rows); i++) {
         const struct request_info info = {.verb = TEXT("get")};
-        const struct authz_attributes attrs = {.user = &nobody, .info = &info, .path = text_of(path_rows[i].path)};
+        const struct authz_attributes attrs = {
+            .user = &nobody, .info = &info, .path = text_of(path_rows[i].path)};
         struct policy_rule rule =
             rule_of(arena_printf(w.arena, "{\"verbs\":[\"get\"],\"nonResourceURLs\":%s}", path_rows[i].urls));
         rule_query_init(&q, &attrs, w.arena, scratch);
-        ck_assert_msg(rule_allows(&rule, &q) == path_rows[i].allows, "%s %s", path_rows[i].urls, path_rows[i].path);
+        ck_assert_msg(rule_allows(&rule, &q) == path_rows[i].allows, "%s %s", path_rows[i].urls,
+                      path_rows[i].path);
     }
     arena_free(w.arena);
 }
@@ -98,15 +115,16 @@ static const struct {
     {"{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/api/*\"]}",
      "{\"verbs\":[\"get\"],\"nonResourceURLs\":[\"/api/v1\",\"/metrics\"]}",
      "{NonResourceURLs:[\"/metrics\"], Verbs:[\"get\"]}"},
-    {"{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}", "{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}",
-     "{NonResourceURLs:[\"*\"], Verbs:[\"*\"]}"},
+    {"{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}",
+     "{\"verbs\":[\"*\"],\"nonResourceURLs\":[\"*\"]}", "{NonResourceURLs:[\"*\"], Verbs:[\"*\"]}"},
 };
 
 START_TEST(what_one_rule_lacks_of_another)
 {
     w.arena = arena_new();
     for (size_t i = 0; i < N_ELEMENTS(cover_rows); i++) {
-        struct policy_rule owner = rule_of(cover_rows[i].owner), servant = rule_of(cover_rows[i].servant), *missing;
+        struct policy_rule owner = rule_of(cover_rows[i].owner), servant = rule_of(cover_rows[i].servant),
+                           *missing;
         size_t n = rules_missing(w.arena, &owner, 1, &servant, 1, &missing);
         struct buffer b = BUFFER_IN(w.arena);
         n = rules_compact(w.arena, missing, n);
@@ -118,7 +136,7 @@ START_TEST(what_one_rule_lacks_of_another)
 }
 END_TEST
 
-/* --- decisions -------------------------------------------------------------------------------------------------------------------- */
+/* --- decisions --- */
 
 #define READ_PODS "{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}"
 #define USER(n) "{\"kind\":\"User\",\"name\":\"" n "\",\"apiGroup\":\"rbac.authorization.k8s.io\"}"
@@ -139,9 +157,12 @@ START_TEST(bindings_of_both_kinds_allow_and_say_why)
         {"system:serviceaccount:ns:sa", "list ns pods",
          "RBAC: allowed by RoleBinding \"b/ns\" of Role \"r\" to ServiceAccount \"sa/ns\""},
         {"system:serviceaccount:other:sa", "list ns pods", NULL},
-        {"joe ops", "list any pods", "RBAC: allowed by ClusterRoleBinding \"c\" of ClusterRole \"r\" to Group \"ops\""},
-        {"joe ops", "list - pods", "RBAC: allowed by ClusterRoleBinding \"c\" of ClusterRole \"r\" to Group \"ops\""},
-        {"ann", "get ns pods x", "RBAC: allowed by RoleBinding \"d/ns\" of ClusterRole \"r\" to User \"ann\""},
+        {"joe ops", "list any pods",
+         "RBAC: allowed by ClusterRoleBinding \"c\" of ClusterRole \"r\" to Group \"ops\""},
+        {"joe ops", "list - pods",
+         "RBAC: allowed by ClusterRoleBinding \"c\" of ClusterRole \"r\" to Group \"ops\""},
+        {"ann", "get ns pods x",
+         "RBAC: allowed by RoleBinding \"d/ns\" of ClusterRole \"r\" to User \"ann\""},
         {"ann", "list - pods", NULL},
         {"joe ops", "get /healthz", NULL},
         {"", "get ns pods x", NULL},
@@ -150,13 +171,15 @@ START_TEST(bindings_of_both_kinds_allow_and_say_why)
     policy_start("RBAC");
     make_role("ns", "r", READ_PODS);
     make_role("", "r", READ_PODS);
-    make_binding("ns", "b", "Role", "r",
-                 USER("jane") "," GROUP("dev") ",{\"kind\":\"ServiceAccount\",\"name\":\"sa\"}," USER("jane"));
+    make_binding(
+        "ns", "b", "Role", "r",
+        USER("jane") "," GROUP("dev") ",{\"kind\":\"ServiceAccount\",\"name\":\"sa\"}," USER("jane"));
     make_binding("ns", "d", "ClusterRole", "r", USER("ann"));
     make_binding("", "c", "ClusterRole", "r", GROUP("ops") "," ACCOUNT("", "nobody"));
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         struct authz_answer a = ask(rows[i].user, rows[i].question, NULL);
-        ck_assert_msg((a.decision == AUTHZ_ALLOW) == (rows[i].reason != NULL), "%s: %s", rows[i].user, rows[i].question);
+        ck_assert_msg((a.decision == AUTHZ_ALLOW) == (rows[i].reason != NULL), "%s: %s", rows[i].user,
+                      rows[i].question);
         if (rows[i].reason)
             ck_assert_str_eq(arena_str(w.arena, a.reason), rows[i].reason);
         else
@@ -174,8 +197,9 @@ START_TEST(decisions_follow_every_change)
     ck_assert_str_eq(arena_str(w.arena, a.reason), "RBAC: role.rbac.authorization.k8s.io \"r\" not found");
     make_binding("", "c", "ClusterRole", "no", USER("jane"));
     a = ask("jane", "get ns pods x", NULL);
-    ck_assert_str_eq(arena_str(w.arena, a.reason), "RBAC: [clusterrole.rbac.authorization.k8s.io \"no\" not found, "
-                                                   "role.rbac.authorization.k8s.io \"r\" not found]");
+    ck_assert_str_eq(arena_str(w.arena, a.reason),
+                     "RBAC: [clusterrole.rbac.authorization.k8s.io \"no\" not found, "
+                     "role.rbac.authorization.k8s.io \"r\" not found]");
     make_role("ns", "r", READ_PODS);
     ck_allowed("jane", "get ns pods x");
     change(RBAC, "roles", "ns", "r", "{\"rules\":[]}");
@@ -230,7 +254,8 @@ START_TEST(rules_are_listed_once_with_their_errors)
     ck_assert(text_is(rules.p[0].resources.p[0], "pods") && text_is(rules.p[1].urls.p[0], "/x"));
     ck_assert(!rules.is_incomplete);
     ck_assert_int_eq(rules.n_errors, 1);
-    ck_assert_str_eq(arena_str(w.arena, rules.errors[0]), "role.rbac.authorization.k8s.io \"none\" not found");
+    ck_assert_str_eq(arena_str(w.arena, rules.errors[0]),
+                     "role.rbac.authorization.k8s.io \"none\" not found");
     policy_stop();
 }
 END_TEST
@@ -268,5 +293,6 @@ START_TEST(a_store_that_is_loaded_anew_is_followed_on)
 END_TEST
 
 UNIT_MAIN("rbac", a_rule_allows_what_matches_in_every_respect, what_one_rule_lacks_of_another,
-          bindings_of_both_kinds_allow_and_say_why, decisions_follow_every_change, what_is_there_at_the_start_counts,
-          rules_are_listed_once_with_their_errors, a_store_that_is_loaded_anew_is_followed_on)
+          bindings_of_both_kinds_allow_and_say_why, decisions_follow_every_change,
+          what_is_there_at_the_start_counts, rules_are_listed_once_with_their_errors,
+          a_store_that_is_loaded_anew_is_followed_on)
