@@ -188,17 +188,23 @@ static void run(struct remote *r, struct call *c)
     pthread_mutex_unlock(&c->mu);
 }
 
+/* What may pass at once is tried again, as upstream's DefaultShouldRetry has it: a connection that broke, a
+ * server that says so. A service that is not there, or takes its time, is not asked once more: somebody
+ * waits. */
 static enum remote_result judge(const struct remote *r, const struct http_exchange *x, bool *ret_again,
                                 struct status *st)
 {
-    *ret_again = true;
+    bool is_late = x->ended_ns - x->begun_ns >= r->timeout_ms * 1000000;
+
+    *ret_again = false;
     if (x->result == HTTP_DONE && x->code >= 200 && x->code <= 206)
         return REMOTE_SUCCESS;
     if (x->result != HTTP_DONE) {
+        *ret_again = x->result == HTTP_BROKEN && !is_late;
         status_record(st, STATUS_INTERNAL_ERROR, "Post \"%s\": %s", r->url, x->why);
-        return x->ended_ns - x->begun_ns >= r->timeout_ms * 1000000 ? REMOTE_TIMEOUT : REMOTE_ERROR;
+        return is_late ? REMOTE_TIMEOUT : REMOTE_ERROR;
     }
-    *ret_again = x->code == 429 || x->code >= 500;
+    *ret_again = x->code == 429 || x->code == 500 || x->code == 504;
     status_record(st, STATUS_INTERNAL_ERROR, "Post \"%s\": the webhook answered with code %d", r->url,
                   x->code);
     return x->code == 504 ? REMOTE_TIMEOUT : REMOTE_ERROR;
