@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* RBAC: rules, what covers what, and decisions that follow roles and bindings as these come and go. */
+#include <pthread.h>
+
 #include "unit.h"
 
 #include "authz/policy.h"
@@ -292,7 +294,57 @@ START_TEST(a_store_that_is_loaded_anew_is_followed_on)
 }
 END_TEST
 
+/* --- readers beside a writer --- */
+
+static atomic_bool is_over;
+static atomic_uint n_asked;
+
+/* Jane may read by a binding that nobody touches, whatever else changes. */
+static void *ask_for_ever(void *unused)
+{
+    struct arena *a = arena_new();
+    struct text groups[] = {TEXT("g"), TEXT("h")};
+    const struct user_info u = {.name = TEXT("jane"), .groups = groups, .n_groups = 2};
+    const struct request_info info = {
+        .is_resource = true, .verb = TEXT("get"), .namespace = TEXT("ns"), .resource = TEXT("pods")};
+    const struct authz_attributes attrs = {.user = &u, .info = &info};
+    struct authz_answer answer;
+
+    while (!atomic_load(&is_over)) {
+        if (authorizer_ask(authorizer, a, &attrs, &answer) != AUTHZ_ALLOW)
+            abort();
+        atomic_fetch_add(&n_asked, 1);
+        arena_reset(a);
+    }
+    arena_free(a);
+    return NULL;
+}
+
+START_TEST(readers_never_see_half_a_change)
+{
+    pthread_t threads[2];
+
+    policy_start("RBAC");
+    make_role("", "r", READ_PODS);
+    make_binding("ns", "b", "ClusterRole", "r", USER("jane"));
+    for (size_t i = 0; i < N_ELEMENTS(threads); i++)
+        ck_assert(thread_start(&threads[i], "asker", ask_for_ever, NULL));
+    for (int i = 0; i < 60 || atomic_load(&n_asked) < 1000; i++) {
+        make_role("ns", "other", READ_PODS);
+        make_binding("ns", "a", "Role", "other", USER("jane") "," GROUP("g"));
+        change(RBAC, "clusterroles", "", "r",
+               arena_printf(w.arena, "{\"metadata\":{\"labels\":{\"n\":\"%d\"}}}", i));
+        drop(RBAC, "rolebindings", "ns", "a");
+        drop(RBAC, "roles", "ns", "other");
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < N_ELEMENTS(threads); i++)
+        pthread_join(threads[i], NULL);
+    policy_stop();
+}
+END_TEST
+
 UNIT_MAIN("rbac", a_rule_allows_what_matches_in_every_respect, what_one_rule_lacks_of_another,
           bindings_of_both_kinds_allow_and_say_why, decisions_follow_every_change,
           what_is_there_at_the_start_counts, rules_are_listed_once_with_their_errors,
-          a_store_that_is_loaded_anew_is_followed_on)
+          a_store_that_is_loaded_anew_is_followed_on, readers_never_see_half_a_change)
