@@ -24,6 +24,7 @@ struct reconciliation {
     const struct bootstrap_object *wanted;
     struct crowd *crowd;
     bool grants_another_role;
+    bool is_done; /* crowd->mu */
 };
 
 /* --- what is missing --- */
@@ -135,9 +136,11 @@ static int reconcile(struct operation *op, const struct object *current, const s
 
 static void one_done(struct operation *op)
 {
-    struct crowd *c = CONTAINER_OF(op, struct reconciliation, op)->crowd;
+    struct reconciliation *r = CONTAINER_OF(op, struct reconciliation, op);
+    struct crowd *c = r->crowd;
 
     pthread_mutex_lock(&c->mu);
+    r->is_done = true;
     if (--c->n_running == 0)
         pthread_cond_signal(&c->ended);
     pthread_mutex_unlock(&c->mu);
@@ -187,31 +190,51 @@ static int make_anew(const struct registry *reg, const struct bootstrap_object *
     return 0;
 }
 
+/* What came of one; the first failure counts. */
+static void conclude(const struct registry *reg, struct reconciliation *r, int *rc, struct status *st)
+{
+    if (r->op.st.reason != STATUS_OK && *rc == 0) {
+        status_move(st, &r->op.st);
+        *rc = status_wrap(st, "%.*s %.*s", TEXT_ARG(r->wanted->resource), TEXT_ARG(r->wanted->name));
+    } else if (r->grants_another_role && *rc == 0) {
+        *rc = make_anew(reg, r->wanted, st);
+    }
+    dispose(r);
+}
+
+/* Those with nothing to write, at most starts all of them, are over at once and give back their memory. */
+static bool is_over(struct reconciliation *r)
+{
+    pthread_mutex_lock(&r->crowd->mu);
+    bool is_done = r->is_done;
+    pthread_mutex_unlock(&r->crowd->mu);
+    return is_done;
+}
+
 static int run_all(const struct registry *reg, const struct bootstrap_object *objects, size_t n,
                    struct status *st)
 {
     struct crowd crowd = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
     struct reconciliation *all = xcalloc(n, sizeof(*all));
+    size_t n_waiting = 0;
     int rc = 0;
 
     for (size_t i = 0; i < n; i++) {
-        prepare(&all[i], reg, &objects[i], OPERATION_UPDATE);
-        all[i].crowd = &crowd;
-        registry_submit(&all[i].op);
+        struct reconciliation *r = &all[n_waiting];
+        prepare(r, reg, &objects[i], OPERATION_UPDATE);
+        r->crowd = &crowd;
+        registry_submit(&r->op);
+        if (is_over(r))
+            conclude(reg, r, &rc, st);
+        else
+            n_waiting++;
     }
     pthread_mutex_lock(&crowd.mu);
     while (crowd.n_running)
         pthread_cond_wait(&crowd.ended, &crowd.mu);
     pthread_mutex_unlock(&crowd.mu);
-    for (size_t i = 0; i < n; i++) {
-        if (all[i].op.st.reason != STATUS_OK && rc == 0) {
-            status_move(st, &all[i].op.st);
-            rc = status_wrap(st, "%.*s %.*s", TEXT_ARG(objects[i].resource), TEXT_ARG(objects[i].name));
-        } else if (all[i].grants_another_role && rc == 0) {
-            rc = make_anew(reg, &objects[i], st);
-        }
-        dispose(&all[i]);
-    }
+    for (size_t i = 0; i < n_waiting; i++)
+        conclude(reg, &all[i], &rc, st);
     free(all);
     pthread_cond_destroy(&crowd.ended);
     pthread_mutex_destroy(&crowd.mu);
