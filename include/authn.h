@@ -29,6 +29,9 @@ struct authn_method {
  * unless timers is NULL. */
 int authn_x509_new(const char *ca_file, struct timers *timers, struct authn_method **ret, struct status *st);
 
+/* Do two files of authorities have one in common? False too when one cannot be read: that is said elsewhere. */
+bool authn_authorities_overlap(const char *file, const char *other);
+
 /* A front proxy's word, by headers (--requestheader-*). */
 struct request_header_names {
     struct text_list allowed; /* common names of proxies; empty: any */

@@ -11,7 +11,7 @@ struct remote;
 
 struct remote_options {
     const char *kubeconfig;
-    int64_t timeout_ms; /* of one try */
+    int64_t timeout_ms; /* of all tries together */
     unsigned tries;     /* 0: five, the first pause half a second, each later one half as long again */
 };
 /* Fails with one sentence that names the file. */

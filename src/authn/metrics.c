@@ -125,10 +125,11 @@ void authn_fetch_begins(void)
     metric_add(metric_cell(&cache_active, "in_flight"), 1);
 }
 
-void authn_fetch_ends(bool is_error)
+void authn_fetch_ends(enum authn_fetch how)
 {
     metric_add(metric_cell(&cache_active, "in_flight"), -1);
-    metric_add(metric_cell(&cache_fetches, is_error ? "error" : "ok"), 1);
+    if (how != FETCH_PUT_OFF)
+        metric_add(metric_cell(&cache_fetches, how == FETCH_ERROR ? "error" : "ok"), 1);
 }
 
 void authn_count_service_account(enum service_account_event e)

@@ -16,7 +16,8 @@ void authn_count_attempt(enum authn_outcome outcome, struct text user, int64_t n
 void authn_count_cache(bool is_hit, int64_t ns);
 /* Around asking the methods behind a cache. */
 void authn_fetch_begins(void);
-void authn_fetch_ends(bool is_error);
+enum authn_fetch { FETCH_OK, FETCH_ERROR, FETCH_PUT_OFF };
+void authn_fetch_ends(enum authn_fetch how);
 
 enum service_account_event {
     LEGACY_TOKEN,

@@ -194,7 +194,7 @@ static void run(struct remote *r, struct call *c)
 static enum remote_result judge(const struct remote *r, const struct http_exchange *x, bool *ret_again,
                                 struct status *st)
 {
-    bool is_late = x->ended_ns - x->begun_ns >= r->timeout_ms * 1000000;
+    bool is_late = x->ended_ns - x->begun_ns >= x->timeout_ms * 1000000;
 
     *ret_again = false;
     if (x->result == HTTP_DONE && x->code >= 200 && x->code <= 206)
@@ -211,8 +211,8 @@ static enum remote_result judge(const struct remote *r, const struct http_exchan
 }
 
 /* One try. */
-static enum remote_result post_once(struct remote *r, struct text body, struct buffer *ret_answer,
-                                    bool *ret_again, struct status *st)
+static enum remote_result post_once(struct remote *r, struct text body, int64_t timeout_ms,
+                                    struct buffer *ret_answer, bool *ret_again, struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     struct http_header_out headers[N_ELEMENTS(r->headers) + 1];
@@ -235,7 +235,7 @@ static enum remote_result post_once(struct remote *r, struct text body, struct b
                                         .headers = headers,
                                         .n_headers = n,
                                         .body = body,
-                                        .timeout_ms = r->timeout_ms,
+                                        .timeout_ms = timeout_ms,
                                         .answer_max = ANSWER_MAX,
                                         .done = call_done};
     run(r, &c);
@@ -252,13 +252,15 @@ enum remote_result remote_post(struct remote *r, struct text body, struct buffer
                                struct status *st)
 {
     enum remote_result result = REMOTE_ERROR;
-    int64_t pause_ms = FIRST_PAUSE_MS;
+    int64_t pause_ms = FIRST_PAUSE_MS, end_ms = clock_mono_ms() + r->timeout_ms;
     bool is_again = true;
 
     for (unsigned i = 0; i < r->tries && is_again; i++, pause_ms += pause_ms / 2) {
+        if (i && clock_mono_ms() + pause_ms >= end_ms)
+            return REMOTE_TIMEOUT;
         if (i)
             usleep((useconds_t)pause_ms * 1000);
-        result = post_once(r, body, ret_answer, &is_again, st);
+        result = post_once(r, body, end_ms - clock_mono_ms(), ret_answer, &is_again, st);
         if (result == REMOTE_SUCCESS) {
             status_clear(st);
             return result;
