@@ -77,6 +77,7 @@ struct schema_field {
     uint16_t number;     /* protobuf; 0: none */
     uint8_t embedded[2]; /* numbers of the embedded messages that the field lies in, outermost first; 0: none */
     uint8_t n_merge_keys;
+    bool is_default_free; /* no default anywhere below; not known of types made at run time */
     const struct text *merge_keys; /* list=map(...) */
     struct text patch_key;         /* patch merge key; empty: none */
     struct text fallback;          /* a marker's default, as JSON; empty: none */
@@ -84,6 +85,45 @@ struct schema_field {
     struct text cast;        /* "v1.ResourceList": the name of the type where it has one and no declared values */
     struct text checks;      /* the items of the check line, for validation */
     struct text description; /* in our own words; may be empty */
+};
+
+/* --- defaults: rules of a type, carried out in order; see "Defaults" in docs/schema-language.md --- */
+
+#define SCHEMA_PATH_MAX 5
+/* From an object of the type to a part of it: indexes of fields, each of the type that the one before it has. */
+struct schema_path {
+    uint16_t n;
+    uint16_t fields[SCHEMA_PATH_MAX];
+};
+
+enum schema_test { TEST_IS_SET, TEST_IS_UNSET, TEST_EQUALS, TEST_DIFFERS };
+struct schema_condition {
+    struct schema_path path;
+    uint8_t test;       /* enum schema_test */
+    struct value value; /* a scalar, for TEST_EQUALS and TEST_DIFFERS */
+};
+
+/* A rule that is an algorithm. object is canonical, of type s, and stays so; field: index of the field on whose line the
+ * function is named, 0 where it is the type's. */
+typedef void (*schema_fill)(struct arena *a, const struct schema *s, struct value *object, uint16_t field);
+
+enum schema_rule_kind {
+    RULE_CONSTANT, /* a scalar */
+    RULE_STRUCT,   /* an empty struct */
+    RULE_JSON,     /* a list or a struct with something in it */
+    RULE_COPY,     /* what stands at from, if anything */
+    RULE_REMOVE,   /* nothing: the field goes */
+    RULE_FUNCTION, /* fill */
+};
+struct schema_rule {
+    struct schema_path path; /* what is filled in */
+    uint8_t kind;            /* enum schema_rule_kind */
+    uint8_t n_conditions;
+    const struct schema_condition *conditions; /* all must hold */
+    struct value constant;
+    struct text json;
+    struct schema_path from;
+    schema_fill fill;
 };
 
 /* Fields of which at most one is set, as a discriminating field says. */
@@ -105,9 +145,9 @@ struct schema {
     const uint16_t *slots; /* open hash table of names: 1 + index, 0: free; see schema_field_of */
     /* Indexes of the fields that JSON always has (FIELD_KEEP_EMPTY, FIELD_KEEP_STRUCT). */
     const uint16_t *kept;
-    const uint16_t *defaulted; /* indexes of the fields that have a fallback */
+    const struct schema_rule *rules; /* of defaulting, the fields' fallbacks among them */
     uint16_t n_kept;
-    uint16_t n_defaulted;
+    uint16_t n_rules;
     uint16_t n_by_number;
     const uint16_t *by_number; /* indexes in protobuf's order; an embedded message's fields stand at its number */
     uint8_t form;              /* enum json_form */
@@ -122,7 +162,7 @@ struct schema {
 const struct schema *schema_find(struct text full_name);
 extern const struct schema *const schema_all[]; /* sorted by full name */
 extern const size_t n_schema_all;
-/* Fills slots, kept, defaulted and by_number of a type made at run time, from its fields. */
+/* Fills slots, kept, rules and by_number of a type made at run time, from its fields. */
 void schema_index(struct arena *a, struct schema *s);
 /* The field of this JSON name, or NULL. Exact match: case matters. */
 const struct schema_field *schema_field_of(const struct schema *s, struct text name);
@@ -235,7 +275,7 @@ struct decode_notes {
  * cannot unmarshal string into Go struct field PodSpec.spec.containers of type []v1.Container"). notes may be NULL. */
 int schema_decode(struct arena *a, const struct schema *s, struct value *v, struct decode_notes *notes,
                   struct status *st);
-/* Fills in marker defaults. The tree is canonical and stays so. */
+/* Fills in the defaults of the type and of all types below, as upstream's decoder does. The tree is canonical and stays so. */
 void schema_default(struct arena *a, const struct schema *s, struct value *v);
 /* JSON of a canonical tree. Members that were put in by hand are found by name and need not be in order, but schema_arrange makes
  * it cheap again. With ret_rv_offset (may be NULL) the resourceVersion of the top-level metadata is left out, and the offset is

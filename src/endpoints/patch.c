@@ -138,6 +138,8 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     struct buffer errors = BUFFER_IN(a);
     struct value patched, as_sent;
 
+    if (!w->language->apply) /* only whole objects are applied so far */
+        return status_set(st, STATUS_UNSUPPORTED_MEDIA_TYPE, "%s cannot be applied here", kind->gvk.kind.p);
     if (w->language->apply(a, kind->schema, doc, &w->patch, &patched, st) < 0)
         return -1;
     as_sent = patched;

@@ -87,6 +87,27 @@ void canonical_place_members(struct arena *a, const struct schema *s, struct val
     object->is_exact = 1;
 }
 
+struct value *canonical_put(struct arena *a, const struct schema *s, struct value *object, uint16_t field,
+                            struct value v)
+{
+    struct value_member *members;
+    uint32_t i = object->n;
+
+    while (i && object->members[i - 1].field > field + 1u)
+        i--;
+    if (i && object->members[i - 1].field == field + 1u) {
+        object->members[i - 1].value = v;
+        return &object->members[i - 1].value;
+    }
+    value_add(a, object, s->fields[field].name, v);
+    members = object->members;
+    struct value_member added = members[object->n - 1];
+    memmove(members + i + 1, members + i, (object->n - 1 - i) * sizeof *members);
+    added.field = field + 1u;
+    members[i] = added;
+    return &members[i].value;
+}
+
 /* --- maps --------------------------------------------------------------------------------------------------------------- */
 
 static int compare_keys(const void *a, const void *b)

@@ -12,6 +12,9 @@ struct value canonical_zero(struct arena *a, const struct schema_type *t);
 bool canonical_is_left_out(const struct schema_field *f, const struct value *v);
 /* Puts members, whose field indexes are set, into the schema's order and adds those that JSON always has. */
 void canonical_place_members(struct arena *a, const struct schema *s, struct value *object);
+/* Sets one field of a canonical object, in its place; returns the value there. What JSON leaves out must not be given. */
+struct value *canonical_put(struct arena *a, const struct schema *s, struct value *object, uint16_t field,
+                            struct value v);
 /* Sorts members by key. */
 void canonical_sort_keys(struct arena *a, struct value *object);
 /* Whether the whole tree is canonical already, as far as order, indexes, left out and kept members go. */

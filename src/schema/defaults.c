@@ -1,9 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marker defaults: what stands behind default= in the schema takes the place of what is not there. Only parts of a tree that
- * exist are walked, so a default never creates its parents. Types without a default anywhere below are not walked. */
-#include "schema.h"
+/* Defaulting: at each struct its type's rules in their order, then the same for what lies below. So a rule sees what the
+ * rules of the types above have set, as upstream's generated functions do. Types without a default anywhere below are
+ * not walked, and only parts of a tree that exist are: a rule creates a plain struct on its path, never one behind a
+ * pointer, unless it is there to do that.
+ * Source: kubernetes/kubernetes pkg/apis/<group>/<version>/zz_generated.defaults.go. */
+#include "schema/defaults.h"
+
+#include <assert.h>
 
 #include "schema/canonical.h"
+
+/* --- paths --- */
+
+static struct value *member_at(const struct value *v, uint16_t field)
+{
+    uint32_t i = 0, n = v->kind == VALUE_OBJECT ? v->n : 0;
+
+    while (i < n && v->members[i].field <= field)
+        i++;
+    return i < n && v->members[i].field == field + 1u ? &v->members[i].value : NULL;
+}
+
+static const struct value *value_along(const struct value *v, const struct schema_path *path)
+{
+    for (uint16_t i = 0; v && i < path->n; i++)
+        v = member_at(v, path->fields[i]);
+    return v;
+}
+
+/* The object that the path's last field belongs to, NULL if a pointer on the way is not set. Plain structs are made. */
+static struct value *object_along(struct arena *a, const struct schema **s, struct value *v,
+                                  const struct schema_path *path)
+{
+    for (uint16_t i = 0; i + 1 < path->n; i++) {
+        const struct schema_field *f = &(*s)->fields[path->fields[i]];
+        struct value *child = member_at(v, path->fields[i]);
+        if (!child && !f->type.is_pointer)
+            child = canonical_put(a, *s, v, path->fields[i], canonical_zero(a, &f->type));
+        if (!child || child->kind != VALUE_OBJECT)
+            return NULL;
+        *s = f->type.schema;
+        v = child;
+    }
+    return v;
+}
+
+static const struct schema_field *last_field(const struct schema *s, const struct schema_path *path)
+{
+    for (uint16_t i = 0; i + 1 < path->n; i++)
+        s = s->fields[path->fields[i]].type.schema;
+    return &s->fields[path->fields[path->n - 1]];
+}
+
+/* --- rules --- */
+
+/* Zero counts as absent for what is no pointer: Go's defaulting functions cannot tell the two apart. */
+static bool is_unset(const struct schema_field *f, const struct value *v)
+{
+    return !v || v->kind == VALUE_NULL || (!f->type.is_pointer && value_is_empty(v));
+}
+
+static bool scalar_equals(const struct value *v, const struct value *wanted)
+{
+    if (!v || v->kind == VALUE_NULL) /* what Go has in its place */
+        return value_is_empty(wanted);
+    return value_equal(v, wanted);
+}
+
+static bool holds(const struct schema *s, const struct value *v, const struct schema_condition *c)
+{
+    const struct value *at = value_along(v, &c->path);
+
+    switch ((enum schema_test)c->test) {
+    case TEST_IS_SET:
+        return !is_unset(last_field(s, &c->path), at);
+    case TEST_IS_UNSET:
+        return is_unset(last_field(s, &c->path), at);
+    case TEST_EQUALS:
+        return scalar_equals(at, &c->value);
+    default:
+        return !scalar_equals(at, &c->value);
+    }
+}
+
+static struct value empty_struct(struct arena *a, const struct schema_type *t)
+{
+    struct schema_type plain = *t;
+
+    plain.is_pointer = false;
+    return canonical_zero(a, &plain);
+}
+
+/* The compiler has seen to it that it is JSON; whether it fits the type the unit tests see. */
+static bool read_json(struct arena *a, const struct schema *s, const struct schema_field *f, struct text json,
+                      struct value *ret)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct value object = value_object();
+
+    if (json_read(a, json, NULL, ret, &st) < 0)
+        return false;
+    value_add(a, &object, f->name, *ret);
+    if (schema_decode(a, s, &object, NULL, &st) < 0)
+        return false;
+    const struct value *found = member_at(&object, (uint16_t)(f - s->fields));
+    if (found)
+        *ret = *found;
+    return found;
+}
+
+static bool rule_value(struct arena *a, const struct schema_rule *r, const struct value *object,
+                       const struct schema *owner, const struct schema_field *f, struct value *ret)
+{
+    const struct value *source;
+
+    switch ((enum schema_rule_kind)r->kind) {
+    case RULE_CONSTANT:
+        *ret = r->constant;
+        return true;
+    case RULE_STRUCT:
+        *ret = empty_struct(a, &f->type);
+        return true;
+    case RULE_JSON:
+        return read_json(a, owner, f, r->json, ret);
+    default:
+        source = value_along(object, &r->from);
+        if (!source || source->kind == VALUE_NULL || value_is_empty(source))
+            return false;
+        *ret = value_copy(a, source);
+        return true;
+    }
+}
+
+static void carry_out(struct arena *a, const struct schema *s, struct value *v, const struct schema_rule *r)
+{
+    const struct schema *owner = s;
+    uint16_t field = r->path.n ? r->path.fields[r->path.n - 1] : 0;
+    struct value *object, filling;
+
+    if (r->path.n && r->kind < RULE_REMOVE && !is_unset(last_field(s, &r->path), value_along(v, &r->path)))
+        return;
+    for (uint8_t i = 0; i < r->n_conditions; i++)
+        if (!holds(s, v, &r->conditions[i]))
+            return;
+    if (r->kind == RULE_FUNCTION) {
+        r->fill(a, s, v, field);
+        return;
+    }
+    if (r->kind == RULE_REMOVE) {
+        if (value_along(v, &r->path) && (object = object_along(a, &owner, v, &r->path)))
+            value_remove(object, owner->fields[field].name);
+        return;
+    }
+    object = object_along(a, &owner, v, &r->path);
+    if (object && rule_value(a, r, v, owner, &owner->fields[field], &filling))
+        canonical_put(a, owner, object, field, filling);
+}
+
+/* --- the walk --- */
 
 static void default_struct(struct arena *a, const struct schema *s, struct value *v);
 
@@ -21,52 +175,51 @@ static void default_value(struct arena *a, const struct schema_type *t, struct v
     }
 }
 
-/* Zero counts as absent for what is no pointer: Go's defaulting functions cannot tell the two apart. */
-static bool is_unset(const struct schema_field *f, const struct value *v)
-{
-    return !v || v->kind == VALUE_NULL || (!f->type.is_pointer && value_is_empty(v));
-}
-
-static const struct value *member_of_field(const struct value *v, uint32_t place)
-{
-    for (uint32_t i = 0; i < v->n; i++)
-        if (v->members[i].field == place)
-            return &v->members[i].value;
-    return NULL;
-}
-
 static void default_struct(struct arena *a, const struct schema *s, struct value *v)
 {
-    bool has_added = false;
-
-    for (uint16_t k = 0; k < s->n_defaulted; k++) {
-        uint32_t i = s->defaulted[k];
-        const struct schema_field *f = &s->fields[i];
-        struct value fallback;
-        if (!is_unset(f, member_of_field(v, i + 1u)))
-            continue;
-        struct status st = {0};
-        /* The compiler, or whoever made the type, has seen to it that this is JSON. */
-        if (json_read(a, f->fallback, NULL, &fallback, &st) < 0) {
-            status_clear(&st);
-            continue;
-        }
-        if (canonical_is_left_out(f, &fallback))
-            continue;
-        value_set(a, v, f->name, fallback);
-        for (uint32_t j = 0; j < v->n; j++)
-            if (text_eq(member_key(&v->members[j]), f->name))
-                v->members[j].field = i + 1u;
-        has_added = true;
+    for (uint16_t i = 0; i < s->n_rules; i++)
+        carry_out(a, s, v, &s->rules[i]);
+    for (uint32_t i = 0; i < v->n; i++) {
+        const struct schema_field *f = &s->fields[v->members[i].field - 1];
+        if (!f->is_default_free && f->type.kind >= TYPE_STRUCT)
+            default_value(a, &f->type, &v->members[i].value);
     }
-    if (has_added)
-        canonical_place_members(a, s, v);
-    for (uint32_t i = 0; i < v->n; i++)
-        default_value(a, &s->fields[v->members[i].field - 1].type, &v->members[i].value);
 }
 
 void schema_default(struct arena *a, const struct schema *s, struct value *v)
 {
     if (v->kind == VALUE_OBJECT && s->form == JSON_FORM_OBJECT)
         default_struct(a, s, v);
+}
+
+/* --- for the functions --- */
+
+void default_set(struct arena *a, const struct schema *s, struct value *object, struct text name, struct value v)
+{
+    const struct schema_field *f = schema_field_of(s, name);
+
+    assert(f);
+    canonical_put(a, s, object, (uint16_t)(f - s->fields), v);
+}
+
+void default_set_key(struct arena *a, struct value *map, struct text key, struct value v)
+{
+    value_set(a, map, key, v);
+    canonical_sort_keys(a, map);
+}
+
+struct value *default_part(const struct schema **s, struct value *object, struct text name)
+{
+    const struct schema_field *f = schema_field_of(*s, name);
+
+    assert(f);
+    struct value *part = member_at(object, (uint16_t)(f - (*s)->fields));
+    if (!part || part->kind == VALUE_NULL)
+        return NULL;
+    const struct schema_type *t = &f->type;
+    while (t->elem)
+        t = t->elem;
+    if (t->schema)
+        *s = t->schema;
+    return part;
 }

@@ -51,12 +51,13 @@ void schema_index(struct arena *a, struct schema *s)
 {
     size_t n_slots = 1;
     uint16_t *slots, *kept = ARENA_ARRAY(a, uint16_t, s->n_fields);
-    uint16_t *defaulted = ARENA_ARRAY(a, uint16_t, s->n_fields), *by_number = ARENA_ARRAY(a, uint16_t, s->n_fields);
+    uint16_t *by_number = ARENA_ARRAY(a, uint16_t, s->n_fields);
+    struct schema_rule *rules = ARENA_ARRAY(a, struct schema_rule, s->n_fields);
 
     while (n_slots < 2u * s->n_fields)
         n_slots *= 2;
     slots = ARENA_ARRAY(a, uint16_t, n_slots);
-    s->n_kept = s->n_defaulted = s->n_by_number = 0;
+    s->n_kept = s->n_rules = s->n_by_number = 0;
     s->seed = 1;
     for (uint16_t i = 0; i < s->n_fields; i++) {
         const struct schema_field *f = &s->fields[i];
@@ -67,7 +68,7 @@ void schema_index(struct arena *a, struct schema *s)
         if (f->flags & (FIELD_KEEP_EMPTY | FIELD_KEEP_STRUCT))
             kept[s->n_kept++] = i;
         if (f->fallback.n)
-            defaulted[s->n_defaulted++] = i;
+            rules[s->n_rules++] = (struct schema_rule){.path = {1, {i}}, .kind = RULE_JSON, .json = f->fallback};
         if (f->number) { /* in by insertion: mostly they come in order, or have no number at all */
             size_t at = s->n_by_number++;
             for (; at && field_compare_number(f, &s->fields[by_number[at - 1]]) < 0; at--)
@@ -78,7 +79,7 @@ void schema_index(struct arena *a, struct schema *s)
     s->slots = slots;
     s->n_slots = (uint16_t)n_slots;
     s->kept = kept;
-    s->defaulted = defaulted;
+    s->rules = rules;
     s->by_number = by_number;
 }
 

@@ -56,6 +56,14 @@ struct field_decl {
 };
 typedef LIST(struct field_decl) field_list;
 
+/* A default that is published (default=) or one that is not (fill=, a fill line). */
+struct rule_decl {
+    struct place at;
+    const char *path, *value; /* as written: "spec.replicas", "1" or "=PATH" or "@FUNCTION" */
+    strings conditions;
+};
+typedef LIST(struct rule_decl) rule_list;
+
 struct enum_decl {
     struct file *file;
     const char *name;
@@ -70,6 +78,10 @@ struct type_decl {
     const char *name;
     field_list fields; /* as written */
     field_list flat;   /* with inlined structs' fields in their place */
+    rule_list rules;   /* as written */
+    rule_list flat_rules; /* with those of inlined structs */
+    bool has_defaults; /* here or anywhere below */
+    size_t first_rule, n_rules;
     const char *json;  /* json=, NULL: an object */
     int merge;
     strings kinds; /* "", or api version and kind of a registration elsewhere */
@@ -140,3 +152,7 @@ struct model {
 void parse_file(struct model *m, const char *path);
 void resolve(struct model *m);
 void emit(struct model *m, FILE *out);
+void emit_literal(FILE *out, const char *s); /* as a C string */
+void emit_rules(struct model *m, FILE *out); /* the defaults of all types; sets first_rule and n_rules */
+/* Types of meta/special and the like only say what other types mean. */
+bool is_emitted(const struct type_decl *t);

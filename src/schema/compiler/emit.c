@@ -10,20 +10,27 @@
 
 static FILE *out;
 
+void emit_literal(FILE *to, const char *s)
+{
+    fputc('"', to);
+    for (const char *c = s; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            fputc('\\', to);
+        if (*c == '?') /* no trigraphs */
+            fputc('\\', to);
+        fputc(*c, to);
+    }
+    fputc('"', to);
+}
+
 /* A C string literal and its length, as the initialiser of a struct text. */
 static void text(const char *s)
 {
     if (!s)
         s = "";
-    fprintf(out, "{\"");
-    for (const char *c = s; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fputc('\\', out);
-        if (*c == '?') /* no trigraphs */
-            fputc('\\', out);
-        fputc(*c, out);
-    }
-    fprintf(out, "\",%zu}", strlen(s));
+    fprintf(out, "{");
+    emit_literal(out, s);
+    fprintf(out, ",%zu}", strlen(s));
 }
 
 static void texts(const char *name, size_t i, const strings *list)
@@ -73,7 +80,7 @@ static const char *cast_name(const struct field_decl *f)
 }
 
 /* meta/special declares the messages of types that are no structs here. */
-static bool is_emitted(const struct type_decl *t)
+bool is_emitted(const struct type_decl *t)
 {
     return strcmp(t->file->version, "special") != 0 && !(t->json && strcmp(t->json, "string") == 0);
 }
@@ -151,6 +158,13 @@ static void emit_enums(struct model *m)
     fprintf(out, "};\n");
 }
 
+static bool has_defaults(const struct type_expr *t)
+{
+    while (t->elem)
+        t = t->elem;
+    return t->ref && t->ref->has_defaults;
+}
+
 static void emit_field(const struct field_decl *f, size_t number)
 {
     /* Type meta is inlined into objects and not in their messages. */
@@ -160,8 +174,8 @@ static void emit_field(const struct field_decl *f, size_t number)
     text(f->name);
     fputc(',', out);
     type_init(&f->type, f->at);
-    fprintf(out, ",%d,%d,%d,{%d,%d},%zu,", flags, f->merge, f->number, f->embedded[0], f->embedded[1],
-            f->merge_keys.n);
+    fprintf(out, ",%d,%d,%d,{%d,%d},%zu,%d,", flags, f->merge, f->number, f->embedded[0], f->embedded[1],
+            f->merge_keys.n, !has_defaults(&f->type));
     texts_ref("keys", number, &f->merge_keys);
     fputc(',', out);
     text(f->patch_key);
@@ -196,7 +210,7 @@ static void emit_fields(struct model *m)
 
 /* --- the small tables of a type ------------------------------------------------------------------------------------------ */
 
-static LIST(int) numbers; /* slots, kept, defaulted and by_number of all types, one after the other */
+static LIST(int) numbers; /* slots, kept and by_number of all types, one after the other */
 
 /* Tries seeds for a table without collisions; the last one does where there is none, as the look-up probes on. */
 static size_t make_slots(const field_list *fields, size_t *ret_n_slots, unsigned *ret_seed)
@@ -286,7 +300,7 @@ static void emit_form(const struct type_decl *t)
 
 /* Where a type's tables lie among the numbers. */
 struct tables {
-    size_t slots, n_slots, kept, defaulted, by_number, end;
+    size_t slots, n_slots, kept, by_number, end;
     unsigned seed;
 };
 
@@ -298,10 +312,6 @@ static struct tables make_tables(const struct type_decl *t)
     ret.kept = numbers.n;
     for (size_t i = 0; i < t->flat.n; i++)
         if (t->flat.p[i].flags & (FIELD_KEEP_EMPTY | FIELD_KEEP_STRUCT))
-            *PUSH(&numbers) = (int)i;
-    ret.defaulted = numbers.n;
-    for (size_t i = 0; i < t->flat.n; i++)
-        if (t->flat.p[i].fallback)
             *PUSH(&numbers) = (int)i;
     ret.by_number = make_by_number(&t->flat);
     ret.end = numbers.n;
@@ -341,9 +351,9 @@ static void emit_schema(const struct type_decl *t, size_t first_field, const str
 {
     fprintf(out, "{");
     text(t->name);
-    fprintf(out, ",fields+%zu,%zu,%zu,%uu,numbers+%zu,numbers+%zu,numbers+%zu,%zu,%zu,%zu,numbers+%zu,",
-            first_field, t->flat.n, in->n_slots, in->seed, in->slots, in->kept, in->defaulted,
-            in->defaulted - in->kept, in->by_number - in->defaulted, in->end - in->by_number, in->by_number);
+    fprintf(out, ",fields+%zu,%zu,%zu,%uu,numbers+%zu,numbers+%zu,rules+%zu,%zu,%zu,%zu,numbers+%zu,", first_field,
+            t->flat.n, in->n_slots, in->seed, in->slots, in->kept, t->first_rule, in->by_number - in->kept,
+            t->n_rules, in->end - in->by_number, in->by_number);
     emit_form(t);
     text(openapi_name(t->file, t->name));
     fputc(',', out);
@@ -603,12 +613,13 @@ void emit(struct model *m, FILE *to)
             m->types.p[i]->index = (int)n_schemas++;
 
     fprintf(out, "/* Made by schemac from src/api; see docs/schema-language.md. */\n"
-                 "#include \"schema.h\"\n#include \"schema/tables.h\"\n"
+                 "#include \"schema.h\"\n#include \"schema/defaults.h\"\n#include \"schema/tables.h\"\n"
                  "static const struct schema schemas[%zu];\n",
             n_schemas);
     emit_elements(m);
     emit_enums(m);
     emit_fields(m);
+    emit_rules(m, out);
     emit_schemas(m, n_schemas);
     emit_kinds();
     emit_resources();

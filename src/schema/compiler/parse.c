@@ -239,6 +239,8 @@ static void field_attribute(struct parser *p, struct field_decl *f, char *w)
         patch_attribute(p, f, v);
     } else if ((v = value_of(w, "default"))) {
         f->fallback = copy(v, strlen(v));
+    } else if ((v = value_of(w, "fill"))) {
+        *PUSH(&p->type->rules) = (struct rule_decl){.at = p->at, .path = f->name, .value = copy(v, strlen(v))};
     } else if ((v = value_of(w, "enum"))) {
         f->enumeration = copy(v, strlen(v));
     } else if ((v = value_of(w, "keys"))) {
@@ -269,6 +271,32 @@ static void field_line(struct parser *p, char *name)
     f->type = type_expression(p, need_word(p, "the type"));
     while ((w = word(p)))
         field_attribute(p, f, w);
+}
+
+/* fill PATH VALUE [if CONDITION...], or fill @FUNCTION */
+static void fill_line(struct parser *p)
+{
+    struct rule_decl *rule;
+    char *w = need_word(p, "what is filled in");
+
+    if (!p->type)
+        fail(p->at, "a default belongs below a type");
+    rule = PUSH(&p->type->rules);
+    rule->at = p->at;
+    if (*w == '@') {
+        rule->value = copy(w, strlen(w));
+    } else {
+        rule->path = copy(w, strlen(w));
+        w = need_word(p, "the value");
+        rule->value = copy(w, strlen(w));
+    }
+    w = word(p);
+    if (w && strcmp(w, "if") != 0)
+        fail(p->at, "behind the value comes \"if\": %s", w);
+    if (w)
+        w = need_word(p, "the condition");
+    for (; w; w = word(p))
+        *PUSH(&rule->conditions) = copy(w, strlen(w));
 }
 
 static void type_line(struct parser *p)
@@ -517,6 +545,8 @@ static void indented_line(struct parser *p)
         return;
     } else if (strcmp(first, "say") == 0) {
         say_line(p);
+    } else if (strcmp(first, "fill") == 0) {
+        fill_line(p);
     } else if (strcmp(first, "check") == 0) {
         if (p->enumeration) {
             char *w;

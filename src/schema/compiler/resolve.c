@@ -128,6 +128,49 @@ static void flatten(struct type_decl *t, const field_list *from, const int embed
     }
 }
 
+/* The type's own rules first, then those of inlined structs: as upstream calls its defaulting functions. */
+static void gather_rules(struct type_decl *t, const struct type_decl *from)
+{
+    for (size_t i = 0; i < from->rules.n; i++)
+        *PUSH(&t->flat_rules) = from->rules.p[i];
+    for (size_t i = 0; i < from->fields.n; i++)
+        if (!from->fields.p[i].name)
+            gather_rules(t, from->fields.p[i].type.ref);
+}
+
+static bool has_defaults_below(const struct type_decl *t)
+{
+    for (size_t i = 0; i < t->flat.n; i++) {
+        const struct type_expr *e = &t->flat.p[i].type;
+        while (e->elem)
+            e = e->elem;
+        if (e->ref && e->ref->has_defaults)
+            return true;
+    }
+    return false;
+}
+
+/* Types may lie in each other: passed on until nothing changes. */
+static void mark_defaults(struct model *m)
+{
+    bool has_changed = true;
+
+    for (size_t i = 0; i < m->types.n; i++) {
+        struct type_decl *t = m->types.p[i];
+        t->has_defaults = t->flat_rules.n > 0;
+        for (size_t j = 0; j < t->flat.n; j++)
+            t->has_defaults |= t->flat.p[j].fallback != NULL;
+    }
+    while (has_changed) {
+        has_changed = false;
+        for (size_t i = 0; i < m->types.n; i++) {
+            struct type_decl *t = m->types.p[i];
+            if (!t->has_defaults && has_defaults_below(t))
+                t->has_defaults = has_changed = true;
+        }
+    }
+}
+
 /* --- kinds ------------------------------------------------------------------------------------------------------------- */
 
 static struct kind_decl *find_kind(struct model *m, const char *group, const char *version, const char *kind)
@@ -274,9 +317,11 @@ void resolve(struct model *m)
     for (size_t i = 0; i < m->types.n; i++) {
         struct type_decl *t = m->types.p[i];
         flatten(t, &t->fields, not_embedded, true);
+        gather_rules(t, t);
         for (size_t j = 0; j < t->kinds.n; j++)
             add_kind(m, t, t->kinds.p[j]);
     }
+    mark_defaults(m);
     qsort(m->kinds.p, m->kinds.n, sizeof *m->kinds.p, compare_kinds);
 
     for (size_t i = 0; i < m->resources.n; i++)

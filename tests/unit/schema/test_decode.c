@@ -160,29 +160,4 @@ START_TEST(unknown_fields_are_noted_a_hundred_times)
 }
 END_TEST
 
-/* Defaults fill what is absent, also zero where there is no pointer, and never make a parent. */
-START_TEST(marker_defaults)
-{
-    static const char *const cases[][2] = {
-        {"{\"spec\":{\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80},{\"containerPort\":81,\"protocol\":\"UDP\"}]}]}}",
-         "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"a\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"},"
-         "{\"containerPort\":81,\"protocol\":\"UDP\"}],\"resources\":{}}]},\"status\":{}}"},
-        {"{\"spec\":{\"containers\":[]}}", "{\"metadata\":{},\"spec\":{\"containers\":[]},\"status\":{}}"},
-    };
-    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
-        CLEANUP(arena_freep) struct arena *a = arena_new();
-        struct status st = {0};
-        struct buffer out = BUFFER_IN(a);
-        struct value v;
-        const struct schema *s = schema_kind_of(TEXT("v1"), TEXT("Pod"))->schema;
-
-        ck_assert_int_eq(json_read(a, text_of(cases[i][0]), NULL, &v, &st), 0);
-        ck_assert_int_eq(schema_decode(a, s, &v, NULL, &st), 0);
-        schema_default(a, s, &v);
-        json_write(&out, &v);
-        ck_assert_str_eq(buffer_str(&out), cases[i][1]);
-    }
-}
-END_TEST
-
-UNIT_MAIN("decode", rows_decode_as_upstream, unknown_fields_are_noted_a_hundred_times, marker_defaults)
+UNIT_MAIN("decode", rows_decode_as_upstream, unknown_fields_are_noted_a_hundred_times)
