@@ -14,6 +14,7 @@ struct registry;
 /* --- the table of resources --- */
 
 struct strategy;
+struct warner;
 
 struct operation;
 /* The say of a floor above in writes of a resource, where its rule needs to know who may what. Called for creates and updates after
@@ -30,6 +31,7 @@ struct resource {
     const struct resource_type *storage; /* the type that is stored; NULL: nothing is stored (reviews) */
     struct cache *cache;                 /* of the storage type, shared by its versions; NULL: nothing is stored */
     const struct strategy *strategy;     /* of the storage type; never NULL */
+    const struct warner *warner;         /* what its writes are warned of; NULL: nothing */
     struct registry_guard guard;         /* check NULL: none */
     const struct resource *next;         /* in the table's order */
 };
@@ -70,6 +72,7 @@ enum strategy_flag {
     STRATEGY_COUNTS_ANNOTATIONS = 512,
     STRATEGY_FIXED_GENERATION = 1024, /* 1 for ever */
     STRATEGY_CHECKS_UPDATE_ONCE = 2048, /* updates do not check twice what of metadata may change */
+    STRATEGY_WARNS_OF_ORPHANS = 8192, /* (jobs) when deleting orphans and was not told to */
     STRATEGY_EXPIRES = 4096,          /* lives for registry_options.event_ttl_ms from its last write on */
 };
 enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT };
@@ -160,6 +163,7 @@ struct operation {
     bool was_created;          /* UPDATE that created */
     bool was_removed;          /* gone now: DELETE, or an UPDATE that took the last finalizer */
     bool was_unchanged;        /* nothing was written */
+    struct text_list warnings; /* for the client, also of a write that failed; perhaps repeated */
 
     /* private to the registry */
     struct storage_write write;
@@ -171,6 +175,9 @@ struct operation {
     bool is_fresh;       /* it goes by a state that was the newest after the operation began */
     bool generates_name; /* CREATE: the name is made up, and another one when it is taken */
 };
+
+/* What deleting with these options is warned of, or NULL. */
+const char *delete_options_warning(const struct resource *res, const struct delete_options *del);
 
 /* Starts the operation of op->kind. Its metadata rules: name and generateName, uid, creationTimestamp, generation, self-made
  * fields kept from the old object, finalizers, deletion. No-op updates write nothing. */

@@ -110,6 +110,14 @@ static int read_delete_options(struct request *r, struct delete_call_options *re
     return check_dry_run(r->arena, &dry_run, st);
 }
 
+static void warn_of_options(struct request *r, const struct call *c, const struct delete_call_options *options)
+{
+    const char *warning = delete_options_warning(c->resource, &options->del);
+
+    if (warning)
+        request_warn(r, "%s", warning);
+}
+
 /* --- DELETE of one --- */
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
@@ -136,6 +144,7 @@ enum flow call_delete(struct request *r, struct call *c)
 
     if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
         return request_fail(r, &st);
+    warn_of_options(r, c, &options);
     w = write_begin(r, c, OPERATION_DELETE);
     w->options.is_dry_run = options.is_dry_run;
     w->op.del = options.del;
@@ -263,5 +272,6 @@ enum flow call_delete_collection(struct request *r, struct call *c)
         list_options_read(r, c, false, &d->list_options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0 ||
         read_delete_options(r, &d->options, &st) < 0)
         return request_fail(r, &st);
+    warn_of_options(r, c, &d->options);
     return wait_for_newest(r, c, open_collection);
 }

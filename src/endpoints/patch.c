@@ -179,6 +179,7 @@ static int patch_object(struct operation *op, const struct object *current, cons
         return -1;
     if (patch_apply(w, kind, &doc, &patched, st) < 0)
         return -1;
+    drop_repeated_owners(w->request, &patched, true);
     if (kind != stored)
         return schema_convert(op->arena, kind, stored, &patched, ret_new, st);
     *ret_new = patched;
@@ -204,7 +205,7 @@ static int note_repeats(struct write_call *w, struct status *st)
 }
 
 /* The merged tree as the store wants it. */
-static int settle(struct operation *op, struct value *merged, struct value *ret_new, struct status *st)
+static int settle(struct operation *op, const struct write_call *w, struct value *merged, struct value *ret_new, struct status *st)
 {
     const struct schema_kind *kind = op->resource->type->kind, *stored = op->resource->storage->kind;
     struct value tree = value_copy(op->arena, merged);
@@ -212,6 +213,7 @@ static int settle(struct operation *op, struct value *merged, struct value *ret_
     if (schema_decode(op->arena, kind->schema, &tree, NULL, st) < 0)
         return -1;
     schema_default(op->arena, kind->schema, &tree);
+    drop_repeated_owners(w->request, &tree, true);
     if (kind != stored)
         return schema_convert(op->arena, kind, stored, &tree, ret_new, st);
     *ret_new = tree;
@@ -235,7 +237,7 @@ static int apply_object(struct operation *op, const struct object *current, cons
         return -1;
     if (is_same && current_tree)
         *ret_new = value_copy(op->arena, current_tree);
-    else if (settle(op, &merged, ret_new, st) < 0)
+    else if (settle(op, w, &merged, ret_new, st) < 0)
         return -1;
     struct value *metadata = value_object_at(op->arena, ret_new, TEXT("metadata"));
     if (managed.kind == VALUE_LIST)

@@ -50,6 +50,8 @@ static void write_done(struct operation *op)
     struct write_call *w = op->ctx;
     struct request *r = w->request;
 
+    for (size_t i = 0; i < op->warnings.n; i++)
+        request_warn(r, "%.*s", TEXT_ARG(op->warnings.p[i]));
     if (op->st.reason != STATUS_OK) {
         request_resume(r, request_fail(r, &op->st));
     } else if (!w->respond && response_is_cheap(w->call, op->result)) {
@@ -149,6 +151,36 @@ int check_namespace(struct arena *a, struct call *c, struct value *object, struc
     return 0;
 }
 
+static bool has_equal(const struct value *list, size_t n, const struct value *v)
+{
+    for (size_t i = 0; i < n; i++)
+        if (value_equal(&list->items[i], v))
+            return true;
+    return false;
+}
+
+#define OWNERS_COMPARED_MAX 1000
+
+void drop_repeated_owners(struct request *r, struct value *object, bool is_late)
+{
+    struct value *owners = value_at(object, "metadata", "ownerReferences", NULL);
+    struct buffer repeated = BUFFER_IN(r->arena);
+
+    for (size_t i = 1; owners && owners->kind == VALUE_LIST && i < owners->n && i < OWNERS_COMPARED_MAX;) {
+        if (!has_equal(owners, i, &owners->items[i])) {
+            i++;
+            continue;
+        }
+        buffer_addf(&repeated, "%s%.*s", repeated.n ? ", " : "", TEXT_ARG(value_get_text(&owners->items[i], TEXT("uid"))));
+        value_remove_at(owners, i);
+    }
+    if (repeated.n)
+        request_warn(r,
+                     ".metadata.ownerReferences contains duplicate entries%s; API server dedups owner references in 1.20+, and "
+                     "may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: %s",
+                     is_late ? " after mutating admission happens" : "", buffer_str(&repeated));
+}
+
 /* The body as a defaulted object of the storage version that fits the path. */
 static int read_object(struct request *r, struct call *c, const struct write_options *opt, bool is_update,
                        struct value *ret, struct status *st)
@@ -162,6 +194,7 @@ static int read_object(struct request *r, struct call *c, const struct write_opt
     if (is_update ? registry_check_identity(r->arena, c->resource, c->namespace, c->name, &object, st) < 0
                   : check_namespace(r->arena, c, &object, st) < 0)
         return -1;
+    drop_repeated_owners(r, &object, false);
     schema_arrange(r->arena, kind->schema, &object);
     if (kind != stored)
         return schema_convert(r->arena, kind, stored, &object, ret, st);

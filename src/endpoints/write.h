@@ -36,6 +36,9 @@ void write_manage_question(struct write_call *w, const struct schema_kind *kind,
 /* An update is about to create what is not there: FORBIDDEN unless the user may do that too. */
 int write_may_create(struct write_call *w, struct status *st);
 
+/* Owners that are there twice count once, which the client is told: is_late when they came by a patch. */
+void drop_repeated_owners(struct request *r, struct value *object, bool is_late);
+
 /* Patches (patch.c). Chooses w->language by the content type and reads the patch. */
 int patch_read(struct request *r, struct write_call *w, struct status *st);
 /* doc, canonical and of kind, patched, decoded and defaulted. */

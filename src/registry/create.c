@@ -29,8 +29,10 @@ static int validate(struct operation *op, const struct value *obj)
     /* Only what the type's own rule for names may have let through. */
     if (!errs.n)
         metadata_check(op->arena, type, NULL, obj, &errs);
-    if (!errs.n)
+    if (!errs.n) {
+        operation_look_for_warnings(op, obj, NULL);
         return 0;
+    }
     return status_invalid(&op->st, type->group, type->kind->gvk.kind,
                           value_get_text(metadata_of(obj), TEXT("name")), &errs);
 }

@@ -24,6 +24,14 @@ int delete_options_check(struct arena *a, const struct delete_options *del, stru
     return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT_NONE, &errs) : 0;
 }
 
+const char *delete_options_warning(const struct resource *res, const struct delete_options *del)
+{
+    if (!(res->strategy->flags & STRATEGY_WARNS_OF_ORPHANS) || del->propagation.n || del->orphan_dependents >= 0)
+        return NULL;
+    return "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+           "propagationPolicy=Orphan to suppress this warning";
+}
+
 /* --- preconditions --- */
 
 static int check_precondition(struct operation *op, const char *what, struct text wanted, struct text found,

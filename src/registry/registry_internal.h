@@ -63,6 +63,12 @@ void delete_run(struct operation *op);
 void delete_set_collector_finalizers(const struct operation *op, struct value *obj);
 /* Makes obj canonical, which hooks need not: before it is validated and encoded. */
 void operation_arrange(struct operation *op, struct value *obj);
+/* For the client, with the answer. */
+void operation_warn(struct operation *op, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Of a storage type (warnings/kinds.c); NULL: none. */
+const struct warner *warner_find(const struct resource_type *type);
+/* Notes what obj, about to be stored, is to be warned of. old NULL: a creation. */
+void operation_look_for_warnings(struct operation *op, const struct value *obj, const struct value *old);
 /* What the resource's guard says; 0 without one. */
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old);
 /* Brings metadata.managedFields up to date: old NULL for a creation (managing.c). */

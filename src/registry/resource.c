@@ -53,7 +53,9 @@ static void add(struct registry *reg, const struct resource_type *type)
 {
     struct resource *r = &reg->resources[reg->n++];
 
-    *r = (struct resource){.type = type, .strategy = strategy_find(storage_type_of(type))};
+    const struct resource_type *stored = storage_type_of(type);
+
+    *r = (struct resource){.type = type, .strategy = strategy_find(stored), .warner = warner_find(stored)};
     if (is_stored(type)) {
         r->storage = storage_type_of(type);
         r->cache = storage_cache(reg->storage, r->storage);

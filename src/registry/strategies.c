@@ -22,7 +22,8 @@ static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | ONCE
                                        .name = NAME_PATH_SEGMENT};
 static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS,
                                             .status_metadata = STATUS_METADATA_NO_LABELS};
-static const struct strategy replicated_or_run = {.flags = STRATEGY_ORPHANS | AGAIN};
+static const struct strategy replication_controllers = {.flags = STRATEGY_ORPHANS | AGAIN};
+static const struct strategy jobs = {.flags = STRATEGY_ORPHANS | STRATEGY_WARNS_OF_ORPHANS | AGAIN};
 static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | ONCE | AGAIN};
 static const struct strategy leases = {.flags = ON_UPDATE | NEEDS_RV | ANY_FINALIZER};
 static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE,
@@ -54,7 +55,7 @@ static const struct {
     {TEXT(""), TEXT("persistentvolumes"), &strategy_persistent_volumes},
     {TEXT(""), TEXT("pods"), &strategy_pods},
     {TEXT(""), TEXT("podtemplates"), &returned},
-    {TEXT(""), TEXT("replicationcontrollers"), &replicated_or_run},
+    {TEXT(""), TEXT("replicationcontrollers"), &replication_controllers},
     {TEXT(""), TEXT("resourcequotas"), &returned},
     {TEXT(""), TEXT("secrets"), &strategy_secrets},
     {TEXT(""), TEXT("serviceaccounts"), &service_accounts},
@@ -71,7 +72,7 @@ static const struct {
     {TEXT("apps"), TEXT("deployments"), &deployments},
     {TEXT("apps"), TEXT("replicasets"), &checked_again},
     {TEXT("batch"), TEXT("cronjobs"), &strategy_cron_jobs},
-    {TEXT("batch"), TEXT("jobs"), &replicated_or_run},
+    {TEXT("batch"), TEXT("jobs"), &jobs},
     {TEXT("certificates.k8s.io"), TEXT("certificatesigningrequests"), &strategy_certificate_requests},
     {TEXT("coordination.k8s.io"), TEXT("leasecandidates"), &leases},
     {TEXT("coordination.k8s.io"), TEXT("leases"), &leases},

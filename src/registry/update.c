@@ -82,8 +82,10 @@ static int validate(struct operation *op, const struct value *obj, const struct 
         metadata_check_update(obj, old, &errs);
     if (strategy->validate)
         strategy->validate(op, obj, old, &errs);
-    if (!errs.n)
+    if (!errs.n) {
+        operation_look_for_warnings(op, obj, old);
         return 0;
+    }
     return status_invalid(&op->st, type->group, type->kind->gvk.kind,
                           value_get_text(metadata_of(obj), TEXT("name")), &errs);
 }
