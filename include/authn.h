@@ -29,6 +29,9 @@ struct authn_method {
  * unless timers is NULL. */
 int authn_x509_new(const char *ca_file, struct timers *timers, struct authn_method **ret, struct status *st);
 
+/* Do two files of authorities have one in common? False too when one cannot be read: that is said elsewhere. */
+bool authn_authorities_overlap(const char *file, const char *other);
+
 /* A front proxy's word, by headers (--requestheader-*). */
 struct request_header_names {
     struct text_list allowed; /* common names of proxies; empty: any */
@@ -110,6 +113,62 @@ int service_accounts_issue(struct service_accounts *sa, struct arena *a, const s
  * False: the issuer is no https URL, and there is none. */
 bool service_accounts_discovery(const struct service_accounts *sa, struct arena *a, const char *jwks_uri,
                                 struct text *ret_configuration, struct text *ret_keys);
+
+/* --- OpenID Connect, and the file that says more of it --- */
+
+struct authn_required_claim {
+    struct text claim, value;
+};
+/* Who issues tokens, for whom, and which claims name the user. Empty claims: not wanted. */
+struct authn_issuer {
+    struct text url, discovery_url, egress_selector;
+    struct text ca_pem; /* empty: the system's authorities */
+    struct text_list audiences;
+    struct text username_claim, username_prefix, groups_claim, groups_prefix, uid_claim;
+    struct authn_required_claim *required;
+    size_t n_required;
+};
+/* AuthenticationConfiguration of apiserver.config.k8s.io, its CEL expressions apart: they are refused. */
+struct authn_config {
+    struct arena *arena; /* owns all of it */
+    struct authn_issuer *issuers;
+    size_t n_issuers;
+    bool has_anonymous, allows_anonymous;
+    const char **anonymous_paths; /* NULL-terminated; NULL: everywhere */
+    struct text anonymous;        /* that part as JSON: it must not change while the server runs */
+};
+/* Reads the file's content, and checks it as upstream does; disallowed: issuers that are taken. BAD_REQUEST with the line of bad YAML,
+ * or all that is wrong by its path: "[jwt[0].issuer.url: Required value, ...]". */
+int authn_config_read(struct text content, const struct text_list *disallowed, struct authn_config *ret, struct status *st);
+/* The same checks, for one that flags have made. */
+int authn_config_check(const struct authn_config *c, const struct text_list *disallowed, struct status *st);
+void authn_config_deinit(struct authn_config *c);
+
+struct authn_oidc_options {
+    struct authn_config *config;  /* taken, and left empty */
+    const char *file;             /* that it was read from, to be followed; NULL: none */
+    struct text content;          /* of that file */
+    const struct text_list *signing_algs; /* NULL: all that are known; else BAD_REQUEST names one that is not */
+    const struct text_list *disallowed;   /* issuers, for changes of the file. Lives as long as the method */
+    const char *server_id;                /* for metrics */
+    struct timers *timers;
+};
+/* Keys are fetched in the background, tried again every ten seconds: until then the issuer's tokens are refused. A token by a
+ * key that is not known has the keys fetched anew, at most once a second, and waits for them on a thread that may block. A changed
+ * file counts once it is right and all its issuers have answered; the anonymous part must stay.
+ * Source: kubernetes/apiserver plugin/pkg/authenticator/token/oidc; kubernetes pkg/kubeapiserver/options/authentication.go. */
+int authn_oidc_new(const struct authn_oidc_options *opt, struct token_method **ret, struct status *st);
+
+/* --- another service that knows tokens (--authentication-token-webhook-*) --- */
+
+struct authn_webhook_options {
+    const char *kubeconfig; /* of the service: see http/remote.h */
+    const char *version;    /* of the TokenReview: "v1" or "v1beta1" */
+    int64_t cache_ms;       /* for which its answers, good or bad, are remembered; 0: not at all */
+    const struct text_list *api_audiences; /* of a token that the service names no audience for. Copied */
+};
+/* Source: kubernetes/apiserver plugin/pkg/authenticator/token/webhook. */
+int authn_webhook_new(const struct authn_webhook_options *opt, struct token_method **ret, struct status *st);
 
 /* --- the union --- */
 

@@ -1,6 +1,6 @@
-/* authz.h - floor 6: may they. A union of modes behind one interface, in the order of --authorization-mode; the first with an
- * opinion decides, and nobody having one means no. Members of system:masters may do everything before any mode is asked.
- * Threads: made before the first request, then asked by any thread.
+/* authz.h - floor 6: may they. A union of modes behind one interface, in the order of --authorization-mode;
+ * the first with an opinion decides, and nobody having one means no. Members of system:masters may do
+ * everything before any mode is asked. Threads: made before the first request, then asked by any thread.
  * Source: kubernetes/apiserver pkg/authorization/union, pkg/endpoints/filters/authorization.go. */
 #pragma once
 
@@ -20,8 +20,9 @@ struct authz_attributes {
     const struct user_info *user;
     const struct request_info *info; /* verb, resource or not */
     struct text path;                /* of what is no resource */
-    /* What a list, watch or deletecollection is narrowed to. NULL: nothing is, or the selector does not parse, which counts as
-     * asking for everything. Field selectors know SELECT_EQUALS and SELECT_NOT_EQUALS, one value each. */
+    /* What a list, watch or deletecollection is narrowed to. NULL: nothing is, or the selector does not
+     * parse, which counts as asking for everything. Field selectors know SELECT_EQUALS and SELECT_NOT_EQUALS,
+     * one value each. */
     const struct selector *fields, *labels;
     bool may_block;
 };
@@ -33,7 +34,7 @@ struct authz_answer {
     struct text error;  /* what kept a mode from a full look; empty: nothing */
 };
 
-/* --- rules: how RBAC says what is allowed, and what a SelfSubjectRulesReview shows ------------------------------------ */
+/* --- rules: how RBAC says what is allowed, and what a SelfSubjectRulesReview shows --- */
 
 struct text_span {
     const struct text *p;
@@ -55,12 +56,13 @@ struct authz_rules {
 void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule);
 void authz_rules_fail(struct authz_rules *rules, struct text error);
 
-/* --- modes ------------------------------------------------------------------------------------------------------------ */
+/* --- modes --- */
 
 struct authz_mode {
     const char *type; /* "RBAC", as the flag has it */
     const char *name; /* "rbac": of the metrics; a configuration file names webhooks */
-    /* Any thread. Must not block unless attrs->may_block: AUTHZ_WOULD_BLOCK then. ret comes zeroed: no opinion. */
+    /* Any thread. Must not block unless attrs->may_block: AUTHZ_WOULD_BLOCK then. ret comes zeroed: no
+     * opinion. */
     void (*authorize)(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
                       struct authz_answer *ret);
     /* Adds what the user may do in the namespace. NULL: nothing to add. */
@@ -81,12 +83,13 @@ struct authz_options {
     int64_t webhook_authorized_ttl_ms, webhook_unauthorized_ttl_ms;
 };
 /* A mode of --authorization-mode by its name. BAD_REQUEST names the ones that there are. */
-int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st);
+int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret,
+                   struct status *st);
 
 struct authorizer *authorizer_new(struct authz_mode **modes /* taken */, size_t n);
 void authorizer_free(struct authorizer *a);
-/* Asks these from now on; modes that are asked already may be among them, those that are not any more are freed. Takes the new
- * ones. One caller at a time. */
+/* Asks these from now on; modes that are asked already may be among them, those that are not any more are
+ * freed. Takes the new ones. One caller at a time. */
 void authorizer_replace(struct authorizer *a, struct authz_mode **modes, size_t n);
 /* --authorization-config: the modes that the file names, and what changes in it later. */
 struct authz_config;
@@ -94,28 +97,32 @@ int authz_config_start(const char *path, const struct authz_options *opt, struct
                        struct authorizer **ret_authorizer, struct authz_config **ret, struct status *st);
 void authz_config_stop(struct authz_config *c); /* accepts NULL; before authorizer_free */
 /* The decision, which ret has too. AUTHZ_WOULD_BLOCK only if the attributes do not allow to block. */
-enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, const struct authz_attributes *attrs,
-                                   struct authz_answer *ret);
+enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena,
+                                   const struct authz_attributes *attrs, struct authz_answer *ret);
 /* Is there a mode that asks others? */
 bool authorizer_may_block(struct authorizer *a);
 void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
                            struct authz_rules *rules);
 
-/* From now on nobody writes roles and bindings that grant more than he holds, or may grant. Once, before the first request. */
+/* From now on nobody writes roles and bindings that grant more than he holds, or may grant. Once, before the
+ * first request. */
 int authz_guard(struct authorizer *a, const struct authz_options *opt, struct status *st);
-/* The start-up hook rbac/bootstrap-roles: makes and reconciles the roles and bindings that every cluster has. Blocks. */
+/* The start-up hook rbac/bootstrap-roles: makes and reconciles the roles and bindings that every cluster has.
+ * Blocks. */
 int authz_bootstrap(const struct registry *reg, struct status *st);
 
-/* Gives each aggregated ClusterRole the rules that its selectors gather, once; blocks. The second keeps on doing it, on the workers, until
- * it is stopped; *ret is set on failure, too. */
+/* Gives each aggregated ClusterRole the rules that its selectors gather, once; blocks. The second keeps on
+ * doing it, on the workers, until it is stopped; *ret is set on failure, too. */
 int authz_aggregate(const struct registry *reg, struct status *st);
 struct aggregation;
-int authz_aggregation_start(const struct registry *reg, struct workers *workers, struct aggregation **ret, struct status *st);
+int authz_aggregation_start(const struct registry *reg, struct workers *workers, struct aggregation **ret,
+                            struct status *st);
 void authz_aggregation_stop(struct aggregation *g); /* accepts NULL; before the registry stops */
 
-/* Sets st to the 403 of a refusal, as upstream words it: `pods "x" is forbidden: User "jane" cannot get resource "pods" in API
- * group "" in the namespace "y": reason`. Always -1. */
-int authz_forbid(struct arena *a, const struct authz_attributes *attrs, struct text reason, struct status *st);
+/* Sets st to the 403 of a refusal, as upstream words it: `pods "x" is forbidden: User "jane" cannot get
+ * resource "pods" in API group "" in the namespace "y": reason`. Always -1. */
+int authz_forbid(struct arena *a, const struct authz_attributes *attrs, struct text reason,
+                 struct status *st);
 
 /* The attributes of the request at hand. */
 void authz_attributes_of(struct request *r, struct authz_attributes *ret);

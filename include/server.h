@@ -51,6 +51,14 @@ struct settings {
     const char *service_account_signing_key_file, *service_account_jwks_uri;
     bool service_account_lookup, service_account_extend_token_expiration;
     int64_t service_account_max_token_expiration;
+    const char *authentication_config;
+    const char *oidc_issuer_url, *oidc_client_id, *oidc_ca_file;
+    const char *oidc_username_claim, *oidc_username_prefix, *oidc_groups_claim, *oidc_groups_prefix;
+    struct text_list oidc_required_claim; /* claim=value */
+    struct text_list oidc_signing_algs;
+    bool oidc_is_set; /* one of these, by whatever value */
+    const char *authentication_token_webhook_config_file, *authentication_token_webhook_version;
+    int64_t authentication_token_webhook_cache_ttl;
     struct text_list authorization_mode;
     bool authorization_mode_is_set;
     const char *authorization_config, *authorization_policy_file;

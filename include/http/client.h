@@ -27,6 +27,7 @@ void http_client_stop(struct http_client *c);
 /* Whom to trust and who we are. Files are read again for each new connection. Lives as long as the exchanges with it. */
 struct http_tls {
     const char *ca_file;             /* NULL: the system's authorities */
+    struct text ca_pem;              /* those authorities themselves, instead of the file */
     const char *cert_file, *key_file; /* NULL: none */
     const char *server_name;         /* expected instead of the URL's host; NULL: the host */
     bool is_insecure;                /* any certificate will do */
@@ -66,6 +67,7 @@ struct http_exchange {
     int code;
     struct buffer body_in;
     char why[256];           /* of what is not DONE: one clause for a message */
+    int64_t max_age_s;       /* of an answer: that of its Cache-Control; -1: it says nothing of the kind */
     int64_t begun_ns, ended_ns; /* clock_mono_ns */
 
     /* private to the client */

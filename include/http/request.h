@@ -106,6 +106,7 @@ struct request {
     struct request_info info;
     struct user_info user;
     struct user_info requestor; /* who has asked as user; no name: user itself */
+    struct text authorization_reason; /* of the authorizer's yes or no, for the audit trail; may be empty */
     int64_t deadline_ms; /* clock_mono_ms; 0: none, see filter_request_deadline */
     struct text audit_id;
     bool is_long_running;

@@ -5,6 +5,7 @@
  * a client that shows a bad credential must hear of it. Known users join system:authenticated. */
 #include "authn.h"
 
+#include "authn/metrics.h"
 #include "authn/users.h"
 
 struct authenticator {
@@ -19,6 +20,7 @@ struct authenticator *authenticator_new(const struct authn_options *opt)
     for (size_t i = 0; i < opt->n_methods; i++)
         a->opt.methods[i] = opt->methods[i];
     authn_impersonation_metrics_register();
+    authn_metrics_register();
     return a;
 }
 
@@ -83,22 +85,32 @@ static bool has_bearer_token(const struct request *r)
     return authorization.n > 7 && text_eq_nocase(text_first(authorization, 7), TEXT("bearer "));
 }
 
+/* A bearer token is a bad credential too where no method reads tokens. */
+static bool is_anonymous(const struct authenticator *a, const struct request *r)
+{
+    return (a->opt.tokens || !has_bearer_token(r)) && anonymous_may_enter(&a->opt, r->path);
+}
+
 static enum flow authentication_enter(struct request *r)
 {
     struct authenticator *a = r->wiring->authn;
+    CLEANUP(status_clear) struct status st = {0};
+    int64_t start_ns = clock_mono_ns();
     enum authn_decision d = ask_methods(a, r);
 
-    if (d == AUTHN_KNOWN)
-        return FLOW_NEXT;
     if (d == AUTHN_WOULD_BLOCK)
         return FLOW_BLOCK;
-    /* A bearer token is a bad credential too where no method reads tokens. */
-    if (d == AUTHN_NO_OPINION && (a->opt.tokens || !has_bearer_token(r)) && anonymous_may_enter(&a->opt, r->path)) {
+    if (d == AUTHN_NO_OPINION && is_anonymous(a, r)) {
         r->user = (struct user_info){.name = TEXT(USER_ANONYMOUS)};
         user_add_group(r->arena, &r->user, TEXT(GROUP_UNAUTHENTICATED));
-        return FLOW_NEXT;
+        d = AUTHN_KNOWN;
     }
-    CLEANUP(status_clear) struct status st = {0};
+    authn_count_attempt(d == AUTHN_KNOWN     ? OUTCOME_SUCCESS
+                        : d == AUTHN_REFUSED ? OUTCOME_ERROR
+                                             : OUTCOME_FAILURE,
+                        r->user.name, clock_mono_ns() - start_ns);
+    if (d == AUTHN_KNOWN)
+        return FLOW_NEXT;
     status_set(&st, STATUS_UNAUTHORIZED, "Unauthorized");
     return request_fail(r, &st);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Impersonation: who may asks as somebody else, by the headers Impersonate-User, -Group, -Uid and -Extra-KEY.
  *
- * There are five modes, tried in this order until one lets the requestor: four are constrained (what the requestor does under the
- * other name is checked too: verb impersonate-on:MODE:VERB on the request itself, then impersonate:MODE on each part of the other
- * identity), the last is the old, unlimited one (verb impersonate). A mode that does not fit who is to be impersonated is passed
- * over. The refusal that a client sees is the first mode's, where the search began: at the mode by which this requestor was last
- * let through.
- * Source: kubernetes/apiserver pkg/endpoints/filters/impersonation. Its caches of successes are left out: here a check costs no
- * more than a look-up. */
+ * There are five modes, tried in this order until one lets the requestor: four are constrained (what the
+ * requestor does under the other name is checked too: verb impersonate-on:MODE:VERB on the request itself,
+ * then impersonate:MODE on each part of the other identity), the last is the old, unlimited one (verb
+ * impersonate). A mode that does not fit who is to be impersonated is passed over. The refusal that a client
+ * sees is the first mode's, where the search began: at the mode by which this requestor was last let through.
+ * Source: kubernetes/apiserver pkg/endpoints/filters/impersonation. Its caches of successes are left out:
+ * here a check costs no more than a look-up. */
 #include "authn.h"
 
 #include "authn/users.h"
@@ -19,7 +19,7 @@
 #define NODE_NAME_KEY "authentication.kubernetes.io/node-name"
 #define MANY_CHECKS 4 /* from so many values on, one check of "*" comes first */
 
-/* --- who is asked for ----------------------------------------------------------------------------------------------------------- */
+/* --- who is asked for --- */
 
 static struct text *grow_texts(struct arena *a, struct text *p, size_t n, struct text t)
 {
@@ -33,7 +33,8 @@ static bool read_headers(const struct request *r, struct user_info *ret)
 {
     bool found = false;
 
-    *ret = (struct user_info){.name = request_header(r, "Impersonate-User"), .uid = request_header(r, "Impersonate-Uid")};
+    *ret = (struct user_info){.name = request_header(r, "Impersonate-User"),
+                              .uid = request_header(r, "Impersonate-Uid")};
     for (size_t i = 0; i < r->n_headers; i++) {
         const struct header *h = &r->headers[i];
         if (h->name.n < 12 || !text_eq_nocase(text_first(h->name, 12), TEXT("Impersonate-")))
@@ -41,8 +42,10 @@ static bool read_headers(const struct request *r, struct user_info *ret)
         if (text_eq_nocase(h->name, TEXT("Impersonate-Group"))) {
             ret->groups = grow_texts(r->arena, ret->groups, ret->n_groups, h->value);
             ret->n_groups++;
-        } else if (h->name.n >= PREFIX_EXTRA.n && text_eq_nocase(text_first(h->name, PREFIX_EXTRA.n), PREFIX_EXTRA)) {
-            user_extend_extra(r->arena, ret, user_extra_key(r->arena, text_from(h->name, PREFIX_EXTRA.n)), h->value);
+        } else if (h->name.n >= PREFIX_EXTRA.n &&
+                   text_eq_nocase(text_first(h->name, PREFIX_EXTRA.n), PREFIX_EXTRA)) {
+            user_extend_extra(r->arena, ret, user_extra_key(r->arena, text_from(h->name, PREFIX_EXTRA.n)),
+                              h->value);
         }
         found = true;
     }
@@ -75,7 +78,8 @@ static int fail_without_name(struct arena *a, const struct user_info *u, struct 
         buffer_add_char(&b, ':');
         print_texts(&b, u->extra[i].values, u->extra[i].n_values);
     }
-    buffer_add_str(&b, u->n_extra ? "}} without impersonating a user name" : "} without impersonating a user name");
+    buffer_add_str(&b, u->n_extra ? "}} without impersonating a user name"
+                                  : "} without impersonating a user name");
     return status_set(st, STATUS_BAD_REQUEST, "%s", buffer_str(&b));
 }
 
@@ -95,7 +99,7 @@ static bool account_of(struct text username, struct text *ret_namespace, struct 
     return !format_dns1123_label(*ret_namespace) && !format_dns1123_subdomain(rest);
 }
 
-/* --- checks --------------------------------------------------------------------------------------------------------------------- */
+/* --- checks --- */
 
 /* The attempt to impersonate by one mode. A check gives NO with *st set, or BLOCK. */
 enum verdict { YES, NO, BLOCK, NOT_THIS_WAY };
@@ -147,7 +151,8 @@ static enum verdict check(const struct attempt *t, const struct request_info *in
 }
 
 /* The question about one part of the other identity. */
-static struct request_info part(const struct attempt *t, const char *resource, struct text name, bool is_of_core)
+static struct request_info part(const struct attempt *t, const char *resource, struct text name,
+                                bool is_of_core)
 {
     bool is_core = is_of_core && !t->mode->name; /* where the old mode found users and groups */
 
@@ -235,7 +240,8 @@ static const char *extra_problem(struct arena *a, const struct user_extra *e)
     if (!e->key.n)
         return "impersonating the empty string key in extra is not allowed";
     if (!has_path || format_dns1123_subdomain(domain)) {
-        buffer_add_str(&b, "impersonating an invalid key in extra is not allowed: extra.key: Invalid value: ");
+        buffer_add_str(&b,
+                       "impersonating an invalid key in extra is not allowed: extra.key: Invalid value: ");
         buffer_add_quoted(&b, e->key);
         buffer_add_str(&b, ": must be a domain-prefixed path (such as \"acme.io/foo\")");
         return buffer_str(&b);
@@ -329,7 +335,7 @@ static enum verdict try_mode(struct attempt *t, struct user_info *ret_actual)
     return YES;
 }
 
-/* --- modes -------------------------------------------------------------------------------------------------------------------------- */
+/* --- modes --- */
 
 static bool only_name(const struct user_info *u)
 {
@@ -347,7 +353,8 @@ static bool is_own_node(const struct user_info *wanted, const struct user_info *
 {
     struct text node, namespace, name;
 
-    if (!only_name(wanted) || !node_of(wanted->name, &node) || !account_of(requestor->name, &namespace, &name))
+    if (!only_name(wanted) || !node_of(wanted->name, &node) ||
+        !account_of(requestor->name, &namespace, &name))
         return false;
     for (size_t i = 0; i < requestor->n_extra; i++)
         if (text_is(requestor->extra[i].key, NODE_NAME_KEY))
@@ -375,13 +382,15 @@ static const struct mode modes[] = {
     {NULL, NULL},
 };
 
-/* By which mode a requestor was last let through. Two names that share a slot only change where the search begins. */
+/* By which mode a requestor was last let through. Two names that share a slot only change where the search
+ * begins. */
 #define N_LAST 4096
 static _Atomic(uint64_t) last_modes[N_LAST]; /* hash of the name, its lowest byte 1 + the mode */
 
 static size_t last_mode(struct text name)
 {
-    uint64_t hash = text_hash(name), slot = atomic_load_explicit(&last_modes[hash / 256 % N_LAST], memory_order_relaxed);
+    uint64_t hash = text_hash(name),
+             slot = atomic_load_explicit(&last_modes[hash / 256 % N_LAST], memory_order_relaxed);
 
     return slot / 256 == hash / 256 && slot % 256 ? slot % 256 - 1 : N_ELEMENTS(modes);
 }
@@ -390,30 +399,31 @@ static void remember_mode(struct text name, size_t mode)
 {
     uint64_t hash = text_hash(name);
 
-    atomic_store_explicit(&last_modes[hash / 256 % N_LAST], hash / 256 * 256 + mode + 1, memory_order_relaxed);
+    atomic_store_explicit(&last_modes[hash / 256 % N_LAST], hash / 256 * 256 + mode + 1,
+                          memory_order_relaxed);
 }
 
-/* --- metrics -------------------------------------------------------------------------------------------------------------------------- */
+/* --- metrics --- */
 
 static const double buckets[] = {0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
                                  0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384};
-#define FAMILY(variable, the_name, the_help, the_type, ...)                                                      \
-    static struct metric_family variable = {.name = (the_name),                                                  \
-                                            .help = (the_help),                                                  \
-                                            .type = (the_type),                                                  \
-                                            .stability = "ALPHA",                                                \
-                                            .labels = {"mode", "decision", NULL},                                \
+#define FAMILY(variable, the_name, the_help, the_type, ...)                       \
+    static struct metric_family variable = {.name = (the_name),                   \
+                                            .help = (the_help),                   \
+                                            .type = (the_type),                   \
+                                            .stability = "ALPHA",                 \
+                                            .labels = {"mode", "decision", NULL}, \
                                             ##__VA_ARGS__}
 FAMILY(attempts_total, "apiserver_impersonation_attempts_total",
        "Total number of impersonation attempts split by mode and decision.", METRIC_COUNTER);
 FAMILY(attempts_seconds, "apiserver_impersonation_attempts_duration_seconds",
-       "Impersonation attempts duration in seconds split by mode and decision.", METRIC_HISTOGRAM, .buckets = buckets,
-       .n_buckets = N_ELEMENTS(buckets));
+       "Impersonation attempts duration in seconds split by mode and decision.", METRIC_HISTOGRAM,
+       .buckets = buckets, .n_buckets = N_ELEMENTS(buckets));
 FAMILY(checks_total, "apiserver_impersonation_authorization_attempts_total",
        "Total number of authorization checks of impersonation split by mode and decision.", METRIC_COUNTER);
 FAMILY(checks_seconds, "apiserver_impersonation_authorization_attempts_duration_seconds",
-       "Authorization checks of impersonation duration in seconds split by mode and decision.", METRIC_HISTOGRAM,
-       .buckets = buckets, .n_buckets = N_ELEMENTS(buckets));
+       "Authorization checks of impersonation duration in seconds split by mode and decision.",
+       METRIC_HISTOGRAM, .buckets = buckets, .n_buckets = N_ELEMENTS(buckets));
 
 void authn_impersonation_metrics_register(void)
 {
@@ -434,10 +444,11 @@ static void count_check(const struct mode *m, bool is_allowed, int64_t ns)
 static void count_attempt(const char *mode, const char *decision, int64_t start_ns)
 {
     metric_add(metric_cell(&attempts_total, mode, decision), 1);
-    metric_observe(metric_cell(&attempts_seconds, mode, decision), (double)(clock_mono_ns() - start_ns) / 1e9);
+    metric_observe(metric_cell(&attempts_seconds, mode, decision),
+                   (double)(clock_mono_ns() - start_ns) / 1e9);
 }
 
-/* --- the filter ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the filter --- */
 
 static enum flow impersonate(struct request *r, const struct user_info *wanted)
 {

@@ -4,6 +4,7 @@
  * Source: kubernetes pkg/serviceaccount/{jwt,claims,legacy}.go. */
 #include <openssl/crypto.h>
 
+#include "authn/metrics.h"
 #include "authn/service_accounts.h"
 #include "authn/users.h"
 
@@ -58,8 +59,10 @@ static bool fits_audience(const struct service_accounts *sa, const struct jwt *t
     struct text_list of_token = jwt_audiences(q->arena, &t->claims);
     const struct text_list *wanted = q->audiences ? q->audiences : &sa->audiences;
 
-    if (!of_token.n)
+    if (!of_token.n) {
+        authn_count_service_account(LEGACY_TOKEN);
         of_token = sa->audiences;
+    }
     q->ret_audiences = (struct text_list){0};
     for (size_t i = 0; i < of_token.n; i++)
         if (contains(wanted, of_token.p[i]))
@@ -125,6 +128,7 @@ static enum authn_decision check_bound_token(struct service_accounts *sa, const 
     const struct value *secret = value_get(claims, TEXT("secret")), *node = value_get(claims, TEXT("node"));
     struct text namespace = value_get_text(claims, TEXT("namespace")), jti = value_get_text(&t->claims, TEXT("jti"));
     const char *problem = jwt_time_problem(&t->claims, clock_now_ns() / 1000000000);
+    int64_t warn_after_s = value_get_int(claims, TEXT("warnafter"), 0);
 
     if (problem)
         return refuse(q, problem);
@@ -143,6 +147,8 @@ static enum authn_decision check_bound_token(struct service_accounts *sa, const 
         (node && !pod && check_bound(sa, q->arena, "nodes", TEXT_NONE, node) != BOUND))
         return refuse(q, "service account token has been invalidated");
 
+    if (warn_after_s)
+        authn_count_service_account(clock_now_ns() / 1000000000 > warn_after_s ? STALE_TOKEN : VALID_TOKEN);
     user_service_account(q->arena, namespace, value_get_text(account, TEXT("name")), value_get_text(account, TEXT("uid")),
                          &q->user);
     if (pod)
@@ -259,11 +265,15 @@ static enum authn_decision look_up_legacy(struct service_accounts *sa, const str
     if (!text_eq(account->uid, c->uid))
         return refuse(q, "the service account's UID does not match the token's claim");
     note_use(sa, secret, &tree);
-    if (value_text(value_at(&tree, "metadata", "labels", INVALID_SINCE_LABEL, NULL)).n)
+    if (value_text(value_at(&tree, "metadata", "labels", INVALID_SINCE_LABEL, NULL)).n) {
+        authn_count_service_account(INVALID_LEGACY_AUTO_TOKEN);
         return refuse(q, "the token's secret has been marked invalid. Use tokens from the TokenRequest API or manually created "
                          "secret-based tokens, or remove the '" INVALID_SINCE_LABEL
                          "' label from the secret to temporarily allow use of this token");
-    if (lists_secret(q->arena, account, c->secret))
+    }
+    bool is_auto = lists_secret(q->arena, account, c->secret);
+    authn_count_service_account(is_auto ? LEGACY_AUTO_TOKEN : LEGACY_MANUAL_TOKEN);
+    if (is_auto)
         q->warning = "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated "
                      "secret-based tokens.";
     return AUTHN_KNOWN;

@@ -1,131 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The union of token methods, and the two ways in which a request brings a token.
- *
- * A token that was known is known for ten seconds more without asking anybody: a client's next request then costs one
- * keyed hash. The hash, of the token and the audiences, is all that is kept of the token, and its key is made at start, so
- * that nobody can choose tokens that collide. The cache lies in stripes, each with a lock of its own and a bounded number
- * of entries.
- * Source: kubernetes/apiserver pkg/authentication/token/{union,cache}, request/{bearertoken,websocket},
- * authenticator/audagnostic.go; kubernetes pkg/kubeapiserver/options/authentication.go for the ten seconds. */
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <pthread.h>
-
+/* The union of token methods, and the two ways in which a request brings a token. A token that was known is known for ten seconds
+ * more without asking anybody.
+ * Source: kubernetes/apiserver pkg/authentication/token/union, request/{bearertoken,websocket}, authenticator/audagnostic.go;
+ * kubernetes pkg/kubeapiserver/options/authentication.go for the ten seconds. */
+#include "authn/metrics.h"
+#include "authn/token_cache.h"
 #include "authn/users.h"
 
 #define KNOWN_MS 10000
-#define N_STRIPES 16
-#define STRIPE_MAX 1024
-#define DIGEST_BYTES 32
-
-struct known_token {
-    struct arena *arena; /* owns all of it, itself included */
-    struct text digest;
-    int64_t until_ms;
-    struct user_info user;
-    struct text_list audiences;
-    const char *warning;
-};
-
-struct stripe {
-    pthread_mutex_t mu; /* guards by_digest; nothing is called with it held */
-    struct map by_digest;
-};
 
 struct tokens {
     struct token_method **methods;
     size_t n_methods;
     struct arena *arena; /* api_audiences */
     struct text_list api_audiences;
-    EVP_MAC_CTX *mac; /* keyed; copied for each use */
-    struct stripe stripes[N_STRIPES];
+    struct token_cache *cache;
 };
-
-/* --- the cache --- */
-
-static void mac_add(EVP_MAC_CTX *mac, struct text t)
-{
-    uint32_t n = (uint32_t)t.n;
-
-    EVP_MAC_update(mac, (const unsigned char *)&n, sizeof(n)); /* the lengths tell "ab","c" from "a","bc" */
-    EVP_MAC_update(mac, (const unsigned char *)t.p, t.n);
-}
-
-static struct text digest_of(const struct tokens *t, const struct token_question *q)
-{
-    EVP_MAC_CTX *mac = EVP_MAC_CTX_dup(t->mac);
-    char *digest = arena_alloc(q->arena, DIGEST_BYTES);
-    size_t n = 0;
-
-    mac_add(mac, q->token);
-    for (size_t i = 0; q->audiences && i < q->audiences->n; i++)
-        mac_add(mac, q->audiences->p[i]);
-    if (!EVP_MAC_final(mac, (unsigned char *)digest, &n, DIGEST_BYTES))
-        n = 0;
-    EVP_MAC_CTX_free(mac);
-    return (struct text){digest, n};
-}
-
-static void copy_audiences(struct arena *a, const struct text_list *from, struct text_list *to)
-{
-    *to = (struct text_list){0};
-    for (size_t i = 0; i < from->n; i++)
-        text_list_add(a, to, arena_text(a, from->p[i]));
-}
-
-static void forget_all_locked(struct stripe *s)
-{
-    size_t i = 0;
-    struct map_slot *slot;
-
-    while ((slot = map_next(&s->by_digest, &i)))
-        arena_free(((struct known_token *)slot->value)->arena);
-    map_deinit(&s->by_digest);
-    s->by_digest = (struct map){0};
-}
-
-static struct stripe *stripe_of(struct tokens *t, struct text digest)
-{
-    return &t->stripes[(unsigned char)digest.p[0] % N_STRIPES];
-}
-
-static bool recall(struct tokens *t, struct text digest, struct token_question *q)
-{
-    struct stripe *s = stripe_of(t, digest);
-
-    pthread_mutex_lock(&s->mu);
-    struct known_token *k = map_get(&s->by_digest, digest);
-    bool good = k && clock_mono_ms() < k->until_ms;
-    if (good) {
-        user_copy(q->arena, &k->user, &q->user);
-        copy_audiences(q->arena, &k->audiences, &q->ret_audiences);
-        q->warning = k->warning;
-    }
-    pthread_mutex_unlock(&s->mu);
-    return good;
-}
-
-static void remember(struct tokens *t, struct text digest, const struct token_question *q)
-{
-    struct stripe *s = stripe_of(t, digest);
-    struct arena *a = arena_new();
-    struct known_token *k = ARENA_NEW(a, struct known_token);
-
-    k->arena = a;
-    k->digest = arena_text(a, digest);
-    k->until_ms = clock_mono_ms() + KNOWN_MS;
-    user_copy(a, &q->user, &k->user);
-    copy_audiences(a, &q->ret_audiences, &k->audiences);
-    k->warning = q->warning;
-    pthread_mutex_lock(&s->mu);
-    if (s->by_digest.n >= STRIPE_MAX)
-        forget_all_locked(s);
-    struct known_token *old = map_put(&s->by_digest, k->digest, k);
-    pthread_mutex_unlock(&s->mu);
-    if (old)
-        arena_free(old->arena);
-}
 
 /* --- the union --- */
 
@@ -160,22 +50,14 @@ static enum authn_decision ask_one(struct tokens *t, struct token_method *m, str
     return d;
 }
 
-enum authn_decision tokens_ask(struct tokens *t, struct token_question *q)
+static enum authn_decision ask_all(struct tokens *t, struct token_question *q)
 {
-    struct text digest = digest_of(t, q);
     enum authn_decision ret = AUTHN_NO_OPINION;
 
-    if (digest.n != DIGEST_BYTES)
-        return AUTHN_REFUSED;
-    if (recall(t, digest, q))
-        return AUTHN_KNOWN;
     for (size_t i = 0; i < t->n_methods; i++) {
         enum authn_decision d = ask_one(t, t->methods[i], q);
-        if (d == AUTHN_KNOWN) {
-            if (!user_in_group(&q->user, GROUP_AUTHENTICATED))
-                user_add_group(q->arena, &q->user, TEXT(GROUP_AUTHENTICATED));
-            remember(t, digest, q);
-        }
+        if (d == AUTHN_KNOWN && !user_in_group(&q->user, GROUP_AUTHENTICATED))
+            user_add_group(q->arena, &q->user, TEXT(GROUP_AUTHENTICATED));
         if (d == AUTHN_KNOWN || d == AUTHN_WOULD_BLOCK)
             return d;
         if (d == AUTHN_REFUSED)
@@ -184,25 +66,37 @@ enum authn_decision tokens_ask(struct tokens *t, struct token_question *q)
     return ret;
 }
 
+enum authn_decision tokens_ask(struct tokens *t, struct token_question *q)
+{
+    struct text key = token_cache_key(t->cache, q);
+    int64_t start_ns = clock_mono_ns();
+    enum authn_decision d;
+
+    if (!key.n)
+        return AUTHN_REFUSED;
+    if (token_cache_find(t->cache, key, q, &d))
+        return d;
+    authn_fetch_begins();
+    d = ask_all(t, q);
+    authn_fetch_ends(d == AUTHN_REFUSED ? FETCH_ERROR : d == AUTHN_WOULD_BLOCK ? FETCH_PUT_OFF : FETCH_OK);
+    if (d == AUTHN_WOULD_BLOCK)
+        return d;
+    authn_count_cache(false, clock_mono_ns() - start_ns);
+    token_cache_keep(t->cache, key, q, d);
+    return d;
+}
+
 struct tokens *tokens_new(struct token_method **methods, size_t n, const struct text_list *api_audiences)
 {
     struct tokens *t = xcalloc(1, sizeof(*t));
-    unsigned char key[DIGEST_BYTES];
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0), OSSL_PARAM_END};
 
     t->methods = xcalloc(n + 1, sizeof(struct token_method *));
     for (; t->n_methods < n; t->n_methods++)
         t->methods[t->n_methods] = methods[t->n_methods];
     t->arena = arena_new();
-    copy_audiences(t->arena, api_audiences, &t->api_audiences);
-    t->mac = EVP_MAC_CTX_new(hmac);
-    if (RAND_bytes(key, sizeof(key)) != 1 || !EVP_MAC_init(t->mac, key, sizeof(key), params))
-        out_of_memory(); /* the library has no randomness or no SHA-256: nothing can be done without */
-    OPENSSL_cleanse(key, sizeof(key));
-    EVP_MAC_free(hmac);
-    for (size_t i = 0; i < N_STRIPES; i++)
-        pthread_mutex_init(&t->stripes[i].mu, NULL);
+    for (size_t i = 0; i < api_audiences->n; i++)
+        text_list_add(t->arena, &t->api_audiences, arena_text(t->arena, api_audiences->p[i]));
+    t->cache = token_cache_new(KNOWN_MS, 0);
     return t;
 }
 
@@ -212,11 +106,7 @@ void tokens_free(struct tokens *t)
         return;
     for (size_t i = 0; i < t->n_methods; i++)
         t->methods[i]->free(t->methods[i]);
-    for (size_t i = 0; i < N_STRIPES; i++) {
-        forget_all_locked(&t->stripes[i]);
-        pthread_mutex_destroy(&t->stripes[i].mu);
-    }
-    EVP_MAC_CTX_free(t->mac);
+    token_cache_free(t->cache);
     arena_free(t->arena);
     free(t->methods);
     free(t);

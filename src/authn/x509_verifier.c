@@ -266,3 +266,28 @@ void x509_verifier_free(struct x509_verifier *v)
     free(v->ca_file);
     free(v);
 }
+
+/* The certificates of a file; NULL: it cannot be read, or has none. */
+static X509_STORE *roots_of(const char *file)
+{
+    CLEANUP(buffer_deinit) struct buffer pem = BUFFER_INIT;
+    CLEANUP(status_clear) struct status st = {0};
+
+    return file_read(file, &pem, &st) < 0 ? NULL : load_roots(buffer_text(&pem));
+}
+
+bool authn_authorities_overlap(const char *file, const char *other)
+{
+    X509_STORE *a = roots_of(file), *b = roots_of(other);
+    STACK_OF(X509) *as = a ? X509_STORE_get1_all_certs(a) : NULL, *bs = b ? X509_STORE_get1_all_certs(b) : NULL;
+    bool overlap = false;
+
+    for (int i = 0; as && bs && i < sk_X509_num(as); i++)
+        for (int j = 0; j < sk_X509_num(bs); j++)
+            overlap |= X509_cmp(sk_X509_value(as, i), sk_X509_value(bs, j)) == 0;
+    sk_X509_pop_free(as, X509_free);
+    sk_X509_pop_free(bs, X509_free);
+    X509_STORE_free(a);
+    X509_STORE_free(b);
+    return overlap;
+}

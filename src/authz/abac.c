@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mode ABAC: a file with one policy a line, as JSON; any that matches allows. Lines without a version are of the oldest
- * form, which says less and means more. Source: kubernetes pkg/auth/authorizer/abac, pkg/apis/abac/v0, v1beta1. */
+/* The mode ABAC: a file with one policy a line, as JSON; any that matches allows. Lines without a version are
+ * of the oldest form, which says less and means more. Source: kubernetes pkg/auth/authorizer/abac,
+ * pkg/apis/abac/v0, v1beta1. */
 #include "authz/modes.h"
 
 #define LINE_MAX_BYTES 65536 /* as upstream's scanner */
@@ -16,7 +17,7 @@ struct abac_mode {
     VEC(struct policy) policies;
 };
 
-/* --- reading -------------------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static struct policy read_spec(const struct value *v)
 {
@@ -61,8 +62,8 @@ static int read_line(struct abac_mode *m, struct text line, struct status *st)
     } else if (text_is(version, "abac.authorization.kubernetes.io/v1beta1") && text_is(kind, "Policy")) {
         p = read_spec(value_get(&v, TEXT("spec")));
     } else {
-        return status_set(st, STATUS_BAD_REQUEST, "no kind \"%.*s\" is registered for version \"%.*s\"", TEXT_ARG(kind),
-                          TEXT_ARG(version));
+        return status_set(st, STATUS_BAD_REQUEST, "no kind \"%.*s\" is registered for version \"%.*s\"",
+                          TEXT_ARG(kind), TEXT_ARG(version));
     }
     if (text_is(p.user, "*") || text_is(p.group, "*")) { /* everybody who has a name */
         p.group = TEXT("system:authenticated");
@@ -86,7 +87,7 @@ static int abac_read(struct abac_mode *m, struct text content, struct status *st
     return 0;
 }
 
-/* --- deciding ------------------------------------------------------------------------------------------------------------------- */
+/* --- deciding --- */
 
 static bool subject_matches(const struct policy *p, const struct user_info *user)
 {
@@ -155,12 +156,14 @@ static void abac_list_rules(struct authz_mode *m, const struct user_info *user, 
 
     for (size_t i = 0; i < mode->policies.n; i++) {
         const struct policy *p = &mode->policies.p[i];
-        const struct text_span verbs = p->is_readonly ? (struct text_span){reads, 3} : (struct text_span){star, 1};
+        const struct text_span verbs =
+            p->is_readonly ? (struct text_span){reads, 3} : (struct text_span){star, 1};
         if (!subject_matches(p, user) || !matches(p->namespace, namespace))
             continue;
         if (p->resource.n)
-            authz_rules_add(rules, &(struct policy_rule){
-                                       .verbs = verbs, .groups = {&p->api_group, 1}, .resources = {&p->resource, 1}});
+            authz_rules_add(rules, &(struct policy_rule){.verbs = verbs,
+                                                         .groups = {&p->api_group, 1},
+                                                         .resources = {&p->resource, 1}});
         if (p->path.n)
             authz_rules_add(rules, &(struct policy_rule){.verbs = verbs, .urls = {&p->path, 1}});
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keeps aggregated ClusterRoles up to date: their rules are those of all ClusterRoles that their selectors match, in order of name,
- * each rule once. A change of any ClusterRole queues one run over all of them, which is cheap: there are few. A controller
- * manager that runs beside comes to the same rules.
- * Source: kubernetes pkg/controller/clusterroleaggregation. */
+/* Keeps aggregated ClusterRoles up to date: their rules are those of all ClusterRoles that their selectors
+ * match, in order of name, each rule once. A change of any ClusterRole queues one run over all of them, which
+ * is cheap: there are few. A controller manager that runs beside comes to the same rules. Source: kubernetes
+ * pkg/controller/clusterroleaggregation. */
 #include "authz.h"
 
 #include <pthread.h>
@@ -25,7 +25,7 @@ struct sync {
     const struct value *rules;
 };
 
-/* --- one run ------------------------------------------------------------------------------------------------------------------------ */
+/* --- one run --- */
 
 static void add_rules(struct arena *a, struct value *to, const struct value *rules)
 {
@@ -49,13 +49,14 @@ static void gather(struct arena *a, const struct snapshot *snapshot, const struc
     while ((o = tree_iter_next(&it))) {
         CLEANUP(status_clear) struct status st = {0};
         struct value tree;
-        if (o != self && !o->is_unreadable && selector_match_labels(selector, o) && object_tree(a, o, &tree, &st) == 0)
+        if (o != self && !o->is_unreadable && selector_match_labels(selector, o) &&
+            object_tree(a, o, &tree, &st) == 0)
             add_rules(a, to, value_get(&tree, TEXT("rules")));
     }
 }
 
-static int set_rules(struct operation *op, const struct object *current, const struct value *tree, struct value *ret_new,
-                     struct status *st)
+static int set_rules(struct operation *op, const struct object *current, const struct value *tree,
+                     struct value *ret_new, struct status *st)
 {
     if (!current)
         return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
@@ -66,8 +67,8 @@ static int set_rules(struct operation *op, const struct object *current, const s
 }
 
 /* Returns -1, or whether the role has changed. */
-static int sync_role(const struct registry *reg, const struct resource *roles, struct arena *a, const struct object *role,
-                     const struct value *rules, struct status *st)
+static int sync_role(const struct registry *reg, const struct resource *roles, struct arena *a,
+                     const struct object *role, const struct value *rules, struct status *st)
 {
     struct sync s = {.op = {.kind = OPERATION_UPDATE,
                             .registry = reg,
@@ -88,8 +89,8 @@ static int sync_role(const struct registry *reg, const struct resource *roles, s
     return rc;
 }
 
-static int aggregate_role(const struct registry *reg, const struct resource *roles, const struct snapshot *snapshot,
-                          const struct object *role, struct status *st)
+static int aggregate_role(const struct registry *reg, const struct resource *roles,
+                          const struct snapshot *snapshot, const struct object *role, struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     struct value tree, rules = value_list();
@@ -154,7 +155,7 @@ int authz_aggregate(const struct registry *reg, struct status *st)
     return n < 0 ? -1 : 0;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the loop --- */
 
 static void run(struct work *w)
 {
@@ -205,7 +206,8 @@ int authz_aggregation_start(const struct registry *reg, struct workers *workers,
     g->work.run = run;
     pthread_mutex_init(&g->mu, NULL);
     pthread_cond_init(&g->idle, NULL);
-    const struct follow_options opt = {.resources = &roles, .n = 1, .workers = workers, .event = on_event, .ctx = g};
+    const struct follow_options opt = {
+        .resources = &roles, .n = 1, .workers = workers, .event = on_event, .ctx = g};
     *ret = g;
     return follow_start(&opt, &g->follow, st);
 }

@@ -3,12 +3,14 @@
  * Source: kubernetes/apiserver pkg/authorization/authorizerfactory/builtin.go. */
 #include "authz/modes.h"
 
-static void allow(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
+static void allow(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
+                  struct authz_answer *ret)
 {
     ret->decision = AUTHZ_ALLOW;
 }
 
-static void deny(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
+static void deny(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
+                 struct authz_answer *ret)
 {
     ret->reason = TEXT("Everything is forbidden.");
 }
@@ -17,7 +19,9 @@ static void list_everything(struct authz_mode *m, const struct user_info *user, 
                             struct authz_rules *rules)
 {
     static const struct text star[] = {TEXT("*")};
-    static const struct policy_rule every_resource = {.verbs = {star, 1}, .groups = {star, 1}, .resources = {star, 1}},
+    static const struct policy_rule every_resource = {.verbs = {star, 1},
+                                                      .groups = {star, 1},
+                                                      .resources = {star, 1}},
                                     every_path = {.verbs = {star, 1}, .urls = {star, 1}};
 
     authz_rules_add(rules, &every_resource);

@@ -4,7 +4,7 @@
  * pkg/endpoints/handlers/responsewriters/errors.go. */
 #include "authz/modes.h"
 
-/* --- attributes --------------------------------------------------------------------------------------------------------- */
+/* --- attributes --- */
 
 /* Undoes \\ \, and \= of a field selector's value. */
 static int unescape(struct arena *a, struct text in, struct text *ret, struct status *st)
@@ -14,7 +14,8 @@ static int unescape(struct arena *a, struct text in, struct text *ret, struct st
 
     for (size_t i = 0; i < in.n; i++) {
         if (in.p[i] == '=')
-            return status_set(st, STATUS_BAD_REQUEST, "invalid field selector: unescaped character in value: %c", in.p[i]);
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "invalid field selector: unescaped character in value: %c", in.p[i]);
         if (in.p[i] == '\\' && (++i == in.n || !strchr("\\,=", in.p[i])))
             return status_set(st, STATUS_BAD_REQUEST, "invalid field selector: invalid escape sequence");
         p[n++] = in.p[i];
@@ -31,8 +32,8 @@ static int parse_field(struct arena *a, struct text term, struct requirement *re
     while (i < term.n && term.p[i] != '=' && !(term.p[i] == '!' && i + 1 < term.n && term.p[i + 1] == '='))
         i += term.p[i] == '\\' && i + 1 < term.n ? 2 : 1;
     if (i == term.n)
-        return status_set(st, STATUS_BAD_REQUEST, "invalid selector: '%.*s'; can't understand '%.*s'", TEXT_ARG(term),
-                          TEXT_ARG(term));
+        return status_set(st, STATUS_BAD_REQUEST, "invalid selector: '%.*s'; can't understand '%.*s'",
+                          TEXT_ARG(term), TEXT_ARG(term));
     *ret = (struct requirement){.op = term.p[i] == '!' ? SELECT_NOT_EQUALS : SELECT_EQUALS,
                                 .key = text_first(term, i),
                                 .values = ARENA_NEW(a, struct text),
@@ -77,7 +78,7 @@ void authz_attributes_of(struct request *r, struct authz_attributes *ret)
         ret->labels = &s[1];
 }
 
-/* --- refusals ------------------------------------------------------------------------------------------------------------- */
+/* --- refusals --- */
 
 /* Upstream keeps what looks like HTML out of this text. */
 static void add_sanitized(struct buffer *b, struct text t)
@@ -146,13 +147,14 @@ static enum flow fail_internally(struct request *r, struct text error)
     return FLOW_DONE;
 }
 
-/* --- the filter -------------------------------------------------------------------------------------------------------------- */
+/* --- the filter --- */
 
 static const double duration_buckets[] = {0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128,
                                           0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384};
 static struct metric_family attempts_total = {
     .name = "authorization_attempts_total",
-    .help = "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', 'no-opinion' or "
+    .help = "Counter of authorization attempts broken down by result. It can be either 'allowed', 'denied', "
+            "'no-opinion' or "
             "'error'.",
     .type = METRIC_COUNTER,
     .stability = "ALPHA",
@@ -209,6 +211,7 @@ static enum flow authorization_enter(struct request *r)
            : answer.decision == AUTHZ_DENY ? DENIED
                                            : NO_OPINION,
            clock_mono_ns() - start_ns);
+    r->authorization_reason = answer.reason;
     if (answer.decision == AUTHZ_ALLOW)
         return FLOW_NEXT;
     if (answer.error.n)

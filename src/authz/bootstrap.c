@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Makes the policy that every cluster begins with and keeps it up at each start: what is missing comes back (objects, rules,
- * subjects, labels, annotations), what an administrator has added stays, and an object whose annotation
- * rbac.authorization.kubernetes.io/autoupdate says "false" is left alone. All objects are submitted at once, so that a fresh
- * server pays for one commit, not for a hundred. A binding to another role than it should be is made anew, since the role of a
- * binding cannot change.
- * Source: kubernetes pkg/registry/rbac/rest/storage_rbac.go, pkg/registry/rbac/reconciliation. */
+/* Makes the policy that every cluster begins with and keeps it up at each start: what is missing comes back
+ * (objects, rules, subjects, labels, annotations), what an administrator has added stays, and an object whose
+ * annotation rbac.authorization.kubernetes.io/autoupdate says "false" is left alone. All objects are
+ * submitted at once, so that a fresh server pays for one commit, not for a hundred. A binding to another role
+ * than it should be is made anew, since the role of a binding cannot change. Source: kubernetes
+ * pkg/registry/rbac/rest/storage_rbac.go, pkg/registry/rbac/reconciliation. */
 #include "authz/bootstrap.h"
 
 #include <pthread.h>
@@ -24,12 +24,14 @@ struct reconciliation {
     const struct bootstrap_object *wanted;
     struct crowd *crowd;
     bool grants_another_role;
+    bool is_done; /* crowd->mu */
 };
 
-/* --- what is missing ------------------------------------------------------------------------------------------------------ */
+/* --- what is missing --- */
 
 /* Members of wanted that v lacks or has otherwise. */
-static void merge_map(struct arena *a, struct value *metadata, const struct value *wanted_metadata, struct text key)
+static void merge_map(struct arena *a, struct value *metadata, const struct value *wanted_metadata,
+                      struct text key)
 {
     const struct value *wanted = value_get(wanted_metadata, key);
     struct value *map = value_object_at(a, metadata, key);
@@ -63,7 +65,9 @@ static void reconcile_role(struct arena *a, struct value *role, const struct val
     size_t n_has, n_needs, n;
 
     if (selectors) { /* its rules are the aggregation's business */
-        append_missing(a, list_at(a, value_object_at(a, role, TEXT("aggregationRule")), TEXT("clusterRoleSelectors")), selectors);
+        append_missing(
+            a, list_at(a, value_object_at(a, role, TEXT("aggregationRule")), TEXT("clusterRoleSelectors")),
+            selectors);
         return;
     }
     has = rules_of_value(a, value_get(role, TEXT("rules")), &n_has);
@@ -101,8 +105,8 @@ static bool same_role(const struct value *x, const struct value *y)
            text_eq(value_get_text(a, TEXT("name")), value_get_text(b, TEXT("name")));
 }
 
-static int reconcile(struct operation *op, const struct object *current, const struct value *tree, struct value *ret_new,
-                     struct status *st)
+static int reconcile(struct operation *op, const struct object *current, const struct value *tree,
+                     struct value *ret_new, struct status *st)
 {
     struct reconciliation *r = CONTAINER_OF(op, struct reconciliation, op);
     const struct value *wanted = &r->wanted->tree;
@@ -128,20 +132,22 @@ static int reconcile(struct operation *op, const struct object *current, const s
     return 0;
 }
 
-/* --- all at once ------------------------------------------------------------------------------------------------------------ */
+/* --- all at once --- */
 
 static void one_done(struct operation *op)
 {
-    struct crowd *c = CONTAINER_OF(op, struct reconciliation, op)->crowd;
+    struct reconciliation *r = CONTAINER_OF(op, struct reconciliation, op);
+    struct crowd *c = r->crowd;
 
     pthread_mutex_lock(&c->mu);
+    r->is_done = true;
     if (--c->n_running == 0)
         pthread_cond_signal(&c->ended);
     pthread_mutex_unlock(&c->mu);
 }
 
-static void prepare(struct reconciliation *r, const struct registry *reg, const struct bootstrap_object *wanted,
-                    enum operation_kind kind)
+static void prepare(struct reconciliation *r, const struct registry *reg,
+                    const struct bootstrap_object *wanted, enum operation_kind kind)
 {
     *r = (struct reconciliation){
         .op = {.kind = kind,
@@ -184,30 +190,51 @@ static int make_anew(const struct registry *reg, const struct bootstrap_object *
     return 0;
 }
 
-static int run_all(const struct registry *reg, const struct bootstrap_object *objects, size_t n, struct status *st)
+/* What came of one; the first failure counts. */
+static void conclude(const struct registry *reg, struct reconciliation *r, int *rc, struct status *st)
+{
+    if (r->op.st.reason != STATUS_OK && *rc == 0) {
+        status_move(st, &r->op.st);
+        *rc = status_wrap(st, "%.*s %.*s", TEXT_ARG(r->wanted->resource), TEXT_ARG(r->wanted->name));
+    } else if (r->grants_another_role && *rc == 0) {
+        *rc = make_anew(reg, r->wanted, st);
+    }
+    dispose(r);
+}
+
+/* Those with nothing to write, at most starts all of them, are over at once and give back their memory. */
+static bool is_over(struct reconciliation *r)
+{
+    pthread_mutex_lock(&r->crowd->mu);
+    bool is_done = r->is_done;
+    pthread_mutex_unlock(&r->crowd->mu);
+    return is_done;
+}
+
+static int run_all(const struct registry *reg, const struct bootstrap_object *objects, size_t n,
+                   struct status *st)
 {
     struct crowd crowd = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, n};
     struct reconciliation *all = xcalloc(n, sizeof(*all));
+    size_t n_waiting = 0;
     int rc = 0;
 
     for (size_t i = 0; i < n; i++) {
-        prepare(&all[i], reg, &objects[i], OPERATION_UPDATE);
-        all[i].crowd = &crowd;
-        registry_submit(&all[i].op);
+        struct reconciliation *r = &all[n_waiting];
+        prepare(r, reg, &objects[i], OPERATION_UPDATE);
+        r->crowd = &crowd;
+        registry_submit(&r->op);
+        if (is_over(r))
+            conclude(reg, r, &rc, st);
+        else
+            n_waiting++;
     }
     pthread_mutex_lock(&crowd.mu);
     while (crowd.n_running)
         pthread_cond_wait(&crowd.ended, &crowd.mu);
     pthread_mutex_unlock(&crowd.mu);
-    for (size_t i = 0; i < n; i++) {
-        if (all[i].op.st.reason != STATUS_OK && rc == 0) {
-            status_move(st, &all[i].op.st);
-            rc = status_wrap(st, "%.*s %.*s", TEXT_ARG(objects[i].resource), TEXT_ARG(objects[i].name));
-        } else if (all[i].grants_another_role && rc == 0) {
-            rc = make_anew(reg, &objects[i], st);
-        }
-        dispose(&all[i]);
-    }
+    for (size_t i = 0; i < n_waiting; i++)
+        conclude(reg, &all[i], &rc, st);
     free(all);
     pthread_cond_destroy(&crowd.ended);
     pthread_mutex_destroy(&crowd.mu);

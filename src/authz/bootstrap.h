@@ -9,6 +9,7 @@ struct bootstrap_object {
     struct value tree;
 };
 /* Reads a policy text (policy/bootstrap.txt explains the form). BAD_REQUEST names the line. */
-int bootstrap_parse(struct arena *a, struct text in, struct bootstrap_object **ret, size_t *ret_n, struct status *st);
+int bootstrap_parse(struct arena *a, struct text in, struct bootstrap_object **ret, size_t *ret_n,
+                    struct status *st);
 /* The text that is compiled in. */
 extern const char bootstrap_policy[];

@@ -84,7 +84,8 @@ static int begin_object(struct reader *r, struct text line)
     while ((pair = word(&line)).n)
         if (add_pair(r, &labels, pair) < 0)
             return -1;
-    value_add(r->arena, &notes, TEXT("rbac.authorization.kubernetes.io/autoupdate"), value_string(TEXT("true")));
+    value_add(r->arena, &notes, TEXT("rbac.authorization.kubernetes.io/autoupdate"),
+              value_string(TEXT("true")));
     value_add(r->arena, &meta, TEXT("labels"), labels);
     value_add(r->arena, &meta, TEXT("annotations"), notes);
     value_add(r->arena, &o.tree, TEXT("metadata"), meta);
@@ -175,7 +176,8 @@ static int read_line(struct reader *r, struct text line)
     return add_rule(r, tree, first, line);
 }
 
-int bootstrap_parse(struct arena *a, struct text in, struct bootstrap_object **ret, size_t *ret_n, struct status *st)
+int bootstrap_parse(struct arena *a, struct text in, struct bootstrap_object **ret, size_t *ret_n,
+                    struct status *st)
 {
     struct reader r = {.arena = a, .st = st};
     struct text line;

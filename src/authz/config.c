@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The structured configuration of authorization (--authorization-config): apiserver.config.k8s.io AuthorizationConfiguration, an
- * ordered list of authorizers, several webhooks among them. The file is read again when it changes: webhooks are made anew, the
- * other modes stay as they are and must all still be named; a file that is no good is logged, counted and not used.
- * Source: kubernetes/apiserver pkg/apis/apiserver/validation, kubernetes pkg/kubeapiserver/authorizer/{config,reload}.go. */
+/* The structured configuration of authorization (--authorization-config): apiserver.config.k8s.io
+ * AuthorizationConfiguration, an ordered list of authorizers, several webhooks among them. The file is read
+ * again when it changes: webhooks are made anew, the other modes stay as they are and must all still be
+ * named; a file that is no good is logged, counted and not used. Source: kubernetes/apiserver
+ * pkg/apis/apiserver/validation, kubernetes pkg/kubeapiserver/authorizer/{config,reload}.go. */
 #include <sys/stat.h>
 
 #include "authz/webhook.h"
@@ -27,18 +28,20 @@ struct row {
     struct webhook_options webhook;
 };
 
-/* --- metrics ------------------------------------------------------------------------------------------------------------------ */
+/* --- metrics --- */
 
 static struct metric_family reloads_total = {
     .name = "apiserver_authorization_config_controller_automatic_reloads_total",
-    .help = "Total number of automatic reloads of authorization configuration split by status and apiserver identity.",
+    .help = "Total number of automatic reloads of authorization configuration split by status and apiserver "
+            "identity.",
     .type = METRIC_COUNTER,
     .stability = "BETA",
     .labels = {"status", "apiserver_id_hash", NULL},
 };
 static struct metric_family reload_timestamp = {
     .name = "apiserver_authorization_config_controller_automatic_reload_last_timestamp_seconds",
-    .help = "Timestamp of the last automatic reload of authorization configuration split by status and apiserver identity.",
+    .help = "Timestamp of the last automatic reload of authorization configuration split by status and "
+            "apiserver identity.",
     .type = METRIC_GAUGE,
     .stability = "BETA",
     .labels = {"status", "apiserver_id_hash", NULL},
@@ -52,7 +55,7 @@ static void count_reload(bool is_good)
     metric_set(metric_cell(&reload_timestamp, status, ""), (double)clock_now_ns() / 1e9);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 /* A validation under way: where we are, and what is wrong. */
 struct reader {
@@ -72,7 +75,8 @@ static void need(struct reader *r, const char *name, const char *why)
 }
 
 /* A duration in milliseconds; otherwise where there is none (-1: it must be there). */
-static int64_t read_duration(struct reader *r, const struct value *v, const char *name, int64_t otherwise, int64_t max_ms)
+static int64_t read_duration(struct reader *r, const struct value *v, const char *name, int64_t otherwise,
+                             int64_t max_ms)
 {
     const struct value *given = value_get(v, text_of(name));
     int64_t ns = 0;
@@ -84,12 +88,14 @@ static int64_t read_duration(struct reader *r, const struct value *v, const char
     if (!ns && otherwise < 0)
         need(r, name, "");
     else if (ns < 0 || (max_ms && ns > max_ms * 1000000))
-        field_error(&r->errs, FIELD_INVALID, path_of(r, name), given, "%s", max_ms ? "must be > 0s and <= 30s" : "must be > 0s");
+        field_error(&r->errs, FIELD_INVALID, path_of(r, name), given, "%s",
+                    max_ms ? "must be > 0s and <= 30s" : "must be > 0s");
     return ns ? ns / 1000000 : otherwise;
 }
 
 /* Which of the choices the member is; -1: none, which was noted. */
-static int read_choice(struct reader *r, const struct value *v, const char *name, const char *const *choices, size_t n)
+static int read_choice(struct reader *r, const struct value *v, const char *name, const char *const *choices,
+                       size_t n)
 {
     const struct value *given = value_get(v, text_of(name));
 
@@ -122,12 +128,14 @@ static void read_connection(struct reader *r, const struct value *webhook, struc
         if (value_is_empty(file))
             need(r, "kubeConfigFile", "");
         else if (ret->kubeconfig[0] != '/')
-            field_error(&r->errs, FIELD_INVALID, path_of(r, "kubeConfigFile"), file, "must be an absolute path");
+            field_error(&r->errs, FIELD_INVALID, path_of(r, "kubeConfigFile"), file,
+                        "must be an absolute path");
         else if (stat(ret->kubeconfig, &sb) < 0)
             field_error(&r->errs, FIELD_INVALID, path_of(r, "kubeConfigFile"), file,
                         "error loading file: stat %s: no such file or directory", ret->kubeconfig);
         else if (!S_ISREG(sb.st_mode))
-            field_error(&r->errs, FIELD_INVALID, path_of(r, "kubeConfigFile"), file, "must be a regular file");
+            field_error(&r->errs, FIELD_INVALID, path_of(r, "kubeConfigFile"), file,
+                        "must be a regular file");
     }
     r->at = outer;
 }
@@ -149,7 +157,8 @@ static void read_webhook(struct reader *r, const struct value *v, struct webhook
     ret->denies_on_failure = read_choice(r, v, "failurePolicy", policies, N_ELEMENTS(policies)) == 1;
     if (!value_is_empty(value_get(v, TEXT("matchConditions"))))
         field_error(&r->errs, FIELD_FORBIDDEN, path_of(r, "matchConditions"), NULL,
-                    "CEL expressions are not evaluated here by this server yet: leave the conditions out, and the webhook is asked "
+                    "CEL expressions are not evaluated here by this server yet: leave the conditions out, "
+                    "and the webhook is asked "
                     "about every request");
     read_connection(r, v, ret);
     r->at = outer;
@@ -167,22 +176,32 @@ static void refuse_unknown(struct reader *r, const struct value *v, const char *
 {
     for (size_t i = 0; v && v->kind == VALUE_OBJECT && i < v->n; i++)
         if (!is_known_member(member_key(&v->members[i]), known))
-            field_error(&r->errs, FIELD_FORBIDDEN, path_of(r, arena_str(r->arena, member_key(&v->members[i]))), NULL,
-                        "unknown field");
+            field_error(&r->errs, FIELD_FORBIDDEN,
+                        path_of(r, arena_str(r->arena, member_key(&v->members[i]))), NULL, "unknown field");
 }
 
-static void read_row(struct reader *r, const struct value *v, const struct row *before, size_t n, struct row *ret)
+static void read_row(struct reader *r, const struct value *v, const struct row *before, size_t n,
+                     struct row *ret)
 {
     static const char *const members[] = {"type", "name", "webhook", NULL};
-    static const char *const webhook_members[] = {"authorizedTTL", "cacheAuthorizedRequests", "unauthorizedTTL",
-                                                  "cacheUnauthorizedRequests", "timeout", "subjectAccessReviewVersion",
-                                                  "matchConditionSubjectAccessReviewVersion", "failurePolicy",
-                                                  "connectionInfo", "matchConditions", NULL};
+    static const char *const webhook_members[] = {"authorizedTTL",
+                                                  "cacheAuthorizedRequests",
+                                                  "unauthorizedTTL",
+                                                  "cacheUnauthorizedRequests",
+                                                  "timeout",
+                                                  "subjectAccessReviewVersion",
+                                                  "matchConditionSubjectAccessReviewVersion",
+                                                  "failurePolicy",
+                                                  "connectionInfo",
+                                                  "matchConditions",
+                                                  NULL};
     const struct value *type = value_get(v, TEXT("type")), *name = value_get(v, TEXT("name")),
                        *webhook = value_get(v, TEXT("webhook"));
     const char *expected, *problem;
 
-    *ret = (struct row){.type = value_text(type), .name = value_text(name), .is_webhook = text_is(value_text(type), "Webhook")};
+    *ret = (struct row){.type = value_text(type),
+                        .name = value_text(name),
+                        .is_webhook = text_is(value_text(type), "Webhook")};
     refuse_unknown(r, v, members);
     if (read_choice(r, v, "type", authz_mode_names, n_authz_modes) < 0)
         return;
@@ -195,15 +214,17 @@ static void read_row(struct reader *r, const struct value *v, const struct row *
     if (!ret->name.n)
         need(r, "name", "");
     else if ((problem = format_dns1123_subdomain(ret->name)))
-        field_error(&r->errs, FIELD_INVALID, path_of(r, "name"), name, "authorizer name is invalid: %s", problem);
+        field_error(&r->errs, FIELD_INVALID, path_of(r, "name"), name, "authorizer name is invalid: %s",
+                    problem);
     expected = authz_mode_metric_name(r->arena, ret->type);
     if (!ret->is_webhook && ret->name.n && !text_is(ret->name, expected))
-        field_error(&r->errs, FIELD_INVALID, path_of(r, "name"), name, "expected name %s for authorizer %.*s", expected,
-                    TEXT_ARG(ret->type));
+        field_error(&r->errs, FIELD_INVALID, path_of(r, "name"), name, "expected name %s for authorizer %.*s",
+                    expected, TEXT_ARG(ret->type));
     if (ret->is_webhook && !webhook) {
         need(r, "webhook", "required when type=Webhook");
     } else if (!ret->is_webhook && webhook) {
-        field_error(&r->errs, FIELD_FORBIDDEN, path_of(r, "webhook"), NULL, "may only be specified when type=Webhook");
+        field_error(&r->errs, FIELD_FORBIDDEN, path_of(r, "webhook"), NULL,
+                    "may only be specified when type=Webhook");
     } else if (webhook) {
         ret->webhook.name = arena_str(r->arena, ret->name);
         read_webhook(r, webhook, &ret->webhook);
@@ -222,7 +243,8 @@ static int fail_with(struct reader *r, struct status *st)
     return status_set(st, STATUS_BAD_REQUEST, r->errs.n > 1 ? "[%s]" : "%s", buffer_str(&b));
 }
 
-static int read_config(struct arena *a, struct text content, struct row *rows, size_t *ret_n, struct status *st)
+static int read_config(struct arena *a, struct text content, struct row *rows, size_t *ret_n,
+                       struct status *st)
 {
     struct reader r = {.arena = a, .errs = {.arena = a}};
     struct text_list duplicates = {0};
@@ -237,12 +259,15 @@ static int read_config(struct arena *a, struct text content, struct row *rows, s
     group_version_parse(value_get_text(&root, TEXT("apiVersion")), &group, &version);
     if (!text_is(value_get_text(&root, TEXT("kind")), FORM) || !text_is(group, "apiserver.config.k8s.io") ||
         !(text_is(version, "v1") || text_is(version, "v1beta1") || text_is(version, "v1alpha1")))
-        return status_set(st, STATUS_BAD_REQUEST, "expected " FORM " of apiserver.config.k8s.io/v1, got %.*s of %.*s",
-                          TEXT_ARG(value_get_text(&root, TEXT("kind"))), TEXT_ARG(value_get_text(&root, TEXT("apiVersion"))));
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "expected " FORM " of apiserver.config.k8s.io/v1, got %.*s of %.*s",
+                          TEXT_ARG(value_get_text(&root, TEXT("kind"))),
+                          TEXT_ARG(value_get_text(&root, TEXT("apiVersion"))));
     const struct value *list = value_get(&root, TEXT("authorizers"));
     size_t n = list && list->kind == VALUE_LIST ? list->n : 0;
     if (!n)
-        field_error(&r.errs, FIELD_REQUIRED, "authorizers", NULL, "at least one authorization mode must be defined");
+        field_error(&r.errs, FIELD_REQUIRED, "authorizers", NULL,
+                    "at least one authorization mode must be defined");
     if (n > AUTHORIZERS_MAX)
         return status_set(st, STATUS_BAD_REQUEST, "authorizers: at most %d are taken", AUTHORIZERS_MAX);
     for (size_t i = 0; i < n; i++) {
@@ -253,7 +278,7 @@ static int read_config(struct arena *a, struct text content, struct row *rows, s
     return r.errs.n ? fail_with(&r, st) : 0;
 }
 
-/* --- modes ------------------------------------------------------------------------------------------------------------------------ */
+/* --- modes --- */
 
 static struct authz_mode *find_builtin(const struct authz_config *c, struct text type)
 {
@@ -272,8 +297,8 @@ static void drop_made(struct authz_mode **modes, size_t n, const struct authz_co
 }
 
 /* The modes of the rows. c: whose builtin modes are there already; NULL: the first reading makes them. */
-static int make_modes(const struct row *rows, size_t n, const struct authz_options *opt, const struct authz_config *c,
-                      struct authz_mode **modes, struct status *st)
+static int make_modes(const struct row *rows, size_t n, const struct authz_options *opt,
+                      const struct authz_config *c, struct authz_mode **modes, struct status *st)
 {
     for (size_t i = 0; i < n; i++) {
         int rc = 0;
@@ -282,7 +307,8 @@ static int make_modes(const struct row *rows, size_t n, const struct authz_optio
         else if (!c)
             rc = authz_mode_new(rows[i].type, opt, &modes[i], st);
         else if (!(modes[i] = find_builtin(c, rows[i].type)))
-            rc = status_set(st, STATUS_BAD_REQUEST, "authorizer type %.*s was not there at the start", TEXT_ARG(rows[i].type));
+            rc = status_set(st, STATUS_BAD_REQUEST, "authorizer type %.*s was not there at the start",
+                            TEXT_ARG(rows[i].type));
         if (rc < 0) {
             status_wrap(st, "authorizers[%zu]", i);
             drop_made(modes, i, c);
@@ -317,7 +343,8 @@ static void on_change(void *ctx, struct text content)
     if (read_config(a, content, rows, &n, &st) < 0 || check_required(c, rows, n, &st) < 0 ||
         make_modes(rows, n, &c->opt, c, modes, &st) < 0) {
         count_reload(false);
-        log_error("The changed authorization configuration is not used", LOG_STR("file", c->path), LOG_STR("err", st.message));
+        log_error("The changed authorization configuration is not used", LOG_STR("file", c->path),
+                  LOG_STR("err", st.message));
         return;
     }
     authorizer_replace(c->authorizer, modes, n);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nobody grants what he does not have: who writes a role must hold every rule in it or have the verb "escalate" on it; who
- * writes a binding must hold all that the role grants or have the verb "bind" on the role. An aggregation rule can gather anything,
- * so it takes every right there is. Writes of the server itself and of system:masters pass, and those that only change what
- * deletion needs.
- * Source: kubernetes pkg/registry/rbac/escalation_check.go, helpers.go, pkg/registry/rbac/<type>/policybased/storage.go,
+/* Nobody grants what he does not have: who writes a role must hold every rule in it or have the verb
+ * "escalate" on it; who writes a binding must hold all that the role grants or have the verb "bind" on the
+ * role. An aggregation rule can gather anything, so it takes every right there is. Writes of the server
+ * itself and of system:masters pass, and those that only change what deletion needs. Source: kubernetes
+ * pkg/registry/rbac/escalation_check.go, helpers.go, pkg/registry/rbac/<type>/policybased/storage.go,
  * pkg/registry/rbac/validation/rule.go. */
 #include "authz/modes.h"
 #include "authz/rbac.h"
@@ -18,7 +18,7 @@ struct check {
     struct status *st;
 };
 
-/* --- what needs no check ------------------------------------------------------------------------------------------------------ */
+/* --- what needs no check --- */
 
 static bool same_but_for(const struct value *x, const struct value *y, const char *const *but)
 {
@@ -38,7 +38,8 @@ static bool same_but_for(const struct value *x, const struct value *y, const cha
 /* Nothing differs but owners, finalizers and the notes on who manages what. */
 static bool changes_only_collection(const struct value *obj, const struct value *old)
 {
-    static const char *const metadata_but[] = {"ownerReferences", "finalizers", "managedFields", "resourceVersion", NULL};
+    static const char *const metadata_but[] = {"ownerReferences", "finalizers", "managedFields",
+                                               "resourceVersion", NULL};
     static const char *const but[] = {"metadata", NULL};
     const struct value *now = value_get(obj, TEXT("metadata")), *before = value_get(old, TEXT("metadata"));
 
@@ -46,9 +47,10 @@ static bool changes_only_collection(const struct value *obj, const struct value 
            same_but_for(now, before, metadata_but) && same_but_for(before, now, metadata_but);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
-static bool may(const struct check *c, const char *verb, struct text group, struct text resource, struct text name)
+static bool may(const struct check *c, const char *verb, struct text group, struct text resource,
+                struct text name)
 {
     const struct request_info info = {.is_resource = true,
                                       .verb = text_of(verb),
@@ -117,7 +119,7 @@ static int forbid(const struct check *c, const char *why)
                             value_get_text(value_get(c->obj, TEXT("metadata")), TEXT("name")), why);
 }
 
-/* --- roles -------------------------------------------------------------------------------------------------------------------------- */
+/* --- roles --- */
 
 static bool aggregates(const struct value *role)
 {
@@ -127,8 +129,9 @@ static bool aggregates(const struct value *role)
 static int check_role(const struct check *c)
 {
     static const struct text star[] = {TEXT("*")};
-    static const struct policy_rule everything[] = {{.verbs = {star, 1}, .groups = {star, 1}, .resources = {star, 1}},
-                                                    {.verbs = {star, 1}, .urls = {star, 1}}};
+    static const struct policy_rule everything[] = {
+        {.verbs = {star, 1}, .groups = {star, 1}, .resources = {star, 1}},
+        {.verbs = {star, 1}, .urls = {star, 1}}};
     const struct resource_type *type = c->op->resource->type;
     const char *why;
     size_t n;
@@ -143,7 +146,7 @@ static int check_role(const struct check *c)
     return 0;
 }
 
-/* --- bindings ------------------------------------------------------------------------------------------------------------------------ */
+/* --- bindings --- */
 
 static int check_binding(const struct check *c)
 {
@@ -162,13 +165,15 @@ static int check_binding(const struct check *c)
             role_kind == RBAC_ROLE ? TEXT("roles") : TEXT("clusterroles"), name))
         return 0;
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(c->authorizer->rbac);
-    const struct rbac_role *role = rbac_find_role(c->authorizer->rbac, index, role_kind, c->op->namespace, name);
+    const struct rbac_role *role =
+        rbac_find_role(c->authorizer->rbac, index, role_kind, c->op->namespace, name);
     if (!role) /* upstream's store names the resource of the request, not the role's */
         return status_not_found(c->st, type->group, type->name, name);
     return (why = lacks(c, role->rules, role->n)) ? forbid(c, why) : 0;
 }
 
-static int check_write(void *ctx, struct operation *op, const struct value *obj, const struct value *old, struct status *st)
+static int check_write(void *ctx, struct operation *op, const struct value *obj, const struct value *old,
+                       struct status *st)
 {
     const struct check c = {ctx, op, obj, old, st};
 
@@ -184,13 +189,14 @@ int authz_guard(struct authorizer *a, const struct authz_options *opt, struct st
     for (size_t i = 0; i < a->set->n && !a->rbac; i++)
         a->rbac = rbac_of_mode(a->set->modes[i]);
     if (!registry_find(opt->registry, TEXT(RBAC_GROUP), TEXT("v1"), TEXT("roles")))
-        return 0; /* nobody can write roles */
+        return 0;   /* nobody can write roles */
     if (!a->rbac) { /* what a role grants is to be known even where roles decide nothing */
         if (rbac_mode_new(opt, &a->own_rbac, st) < 0)
             return -1;
         a->rbac = rbac_of_mode(a->own_rbac);
     }
     for (size_t i = 0; i < N_ELEMENTS(guarded); i++)
-        registry_guard(opt->registry, TEXT(RBAC_GROUP), text_of(guarded[i]), (struct registry_guard){check_write, a});
+        registry_guard(opt->registry, TEXT(RBAC_GROUP), text_of(guarded[i]),
+                       (struct registry_guard){check_write, a});
     return 0;
 }

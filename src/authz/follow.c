@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches that begin again. What is told of the end runs inside the cache, so the new beginning is a worker's. */
+/* Watches that begin again. What is told of the end runs inside the cache, so the new beginning is a
+ * worker's. */
 #include "authz/follow.h"
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* follow.h - watches of some resources that go on until they are stopped: where the cache ends them, since the store was loaded
- * anew, all of them begin again with the current objects. */
+/* follow.h - watches of some resources that go on until they are stopped: where the cache ends them, since
+ * the store was loaded anew, all of them begin again with the current objects. */
 #pragma once
 
 #include "registry.h"
@@ -9,7 +9,8 @@ struct follow_options {
     const struct resource *const *resources; /* NULL ones are left out */
     size_t n;
     struct workers *workers; /* where watches begin again; NULL: they do not (tests) */
-    /* Before the first object of all, and after the last one that there was: what is known from before counts no more. */
+    /* Before the first object of all, and after the last one that there was: what is known from before counts
+     * no more. */
     void (*begin)(void *ctx);
     void (*synced)(void *ctx);
     /* previous: of a change that is no first word. Called as watchers are, see storage/cache.h. */

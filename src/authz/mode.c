@@ -10,7 +10,8 @@ static int (*const makers[])(const struct authz_options *opt, struct authz_mode 
 };
 _Static_assert(N_ELEMENTS(makers) == N_ELEMENTS(authz_mode_names), "each name has its maker");
 
-int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret, struct status *st)
+int authz_mode_new(struct text name, const struct authz_options *opt, struct authz_mode **ret,
+                   struct status *st)
 {
     CLEANUP(buffer_deinit) struct buffer names = BUFFER_INIT;
 
@@ -19,8 +20,8 @@ int authz_mode_new(struct text name, const struct authz_options *opt, struct aut
             return makers[i](opt, ret, st);
         buffer_addf(&names, "%s%s", i ? ", " : "", authz_mode_names[i]);
     }
-    return status_set(st, STATUS_BAD_REQUEST, "authorization-mode \"%.*s\" is not a valid mode: there are %s", TEXT_ARG(name),
-                      buffer_str(&names));
+    return status_set(st, STATUS_BAD_REQUEST, "authorization-mode \"%.*s\" is not a valid mode: there are %s",
+                      TEXT_ARG(name), buffer_str(&names));
 }
 
 const char *authz_mode_metric_name(struct arena *a, struct text type)

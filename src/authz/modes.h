@@ -18,7 +18,7 @@ struct mode_set {
 struct authorizer {
     pthread_mutex_t mu; /* the next; held for a few instructions */
     struct mode_set *set;
-    struct rbac *rbac;           /* what roles grant: of the mode RBAC, or of the next; NULL before authz_guard */
+    struct rbac *rbac; /* what roles grant: of the mode RBAC, or of the next; NULL before authz_guard */
     struct authz_mode *own_rbac; /* where RBAC is no mode */
 };
 
@@ -35,4 +35,4 @@ int always_deny_new(const struct authz_options *opt, struct authz_mode **ret, st
 extern const char *const authz_mode_names[];
 extern const size_t n_authz_modes;
 const char *authz_mode_metric_name(struct arena *a, struct text type); /* "rbac" for "RBAC" */
-void authz_metrics_register(void); /* the filter's */
+void authz_metrics_register(void);                                     /* the filter's */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mode Node: what a kubelet may do. A kubelet is a user system:node:NAME in the group system:nodes. What is secret, or
- * another node's, it may have only if the graph relates it to the node; a table says which verbs each such resource allows.
- * All else goes by the rules of the role system:node. Admission (NodeRestriction) looks into what is written.
- * Source: kubernetes plugin/pkg/auth/authorizer/node/node_authorizer.go, pkg/auth/nodeidentifier. */
+/* The mode Node: what a kubelet may do. A kubelet is a user system:node:NAME in the group system:nodes. What
+ * is secret, or another node's, it may have only if the graph relates it to the node; a table says which
+ * verbs each such resource allows. All else goes by the rules of the role system:node. Admission
+ * (NodeRestriction) looks into what is written. Source: kubernetes
+ * plugin/pkg/auth/authorizer/node/node_authorizer.go, pkg/auth/nodeidentifier. */
 #include "authz/bootstrap.h"
 #include "authz/follow.h"
 #include "authz/node_graph.h"
@@ -28,7 +29,7 @@ struct ask {
     struct authz_answer *answer;
 };
 
-/* --- answers ---------------------------------------------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 static void allow(struct ask *q)
 {
@@ -65,7 +66,8 @@ static void by_relation(struct ask *q, enum node_thing thing)
     else if (has_relation(q, thing))
         allow(q);
     else
-        refuse(q, arena_printf(q->arena, "no relationship found between node '%.*s' and this object", TEXT_ARG(q->node)));
+        refuse(q, arena_printf(q->arena, "no relationship found between node '%.*s' and this object",
+                               TEXT_ARG(q->node)));
 }
 
 /* Does the request ask for those objects only whose field names this node? */
@@ -80,7 +82,7 @@ static bool selects_own(const struct ask *q, const char *field)
     return false;
 }
 
-/* --- resources with rules of their own ---------------------------------------------------------------------------------------------- */
+/* --- resources with rules of their own --- */
 
 static void read_namespaced(struct ask *q, enum node_thing thing)
 {
@@ -165,7 +167,8 @@ static void on_slice(struct ask *q, enum node_thing thing)
     else if (verb_is(q, "get update patch delete"))
         by_relation(q, thing);
     else if (!verb_is(q, "watch list deletecollection"))
-        refuse(q, "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, "
+        refuse(q, "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, "
+                  "update, patch, delete, "
                   "deletecollection");
     else if (selects_own(q, "nodeName") || selects_own(q, "spec.nodeName"))
         allow(q);
@@ -201,17 +204,18 @@ static void on_node(struct ask *q, enum node_thing thing)
     else if (text_eq(info->name, q->node)) /* also before it exists */
         allow(q);
     else if (!info->name.n)
-        refuse(q, arena_printf(q->arena, "node '%.*s' cannot read all nodes, only its own Node object", TEXT_ARG(q->node)));
+        refuse(q, arena_printf(q->arena, "node '%.*s' cannot read all nodes, only its own Node object",
+                               TEXT_ARG(q->node)));
     else
-        refuse(q, arena_printf(q->arena, "node '%.*s' cannot read '%.*s', only its own Node object", TEXT_ARG(q->node),
-                               TEXT_ARG(info->name)));
+        refuse(q, arena_printf(q->arena, "node '%.*s' cannot read '%.*s', only its own Node object",
+                               TEXT_ARG(q->node), TEXT_ARG(info->name)));
 }
 
 static void on_pod(struct ask *q, enum node_thing thing)
 {
     struct text sub = q->info->subresource;
 
-    if (text_is(sub, "status") ? verb_is(q, "update patch")
+    if (text_is(sub, "status")     ? verb_is(q, "update patch")
         : text_is(sub, "eviction") ? verb_is(q, "create")
                                    : !sub.n && verb_is(q, "create delete"))
         allow(q);
@@ -247,7 +251,7 @@ static const struct {
     {"", "pods", on_pod, NODE_POD},
 };
 
-/* --- the mode -------------------------------------------------------------------------------------------------------------------------- */
+/* --- the mode --- */
 
 static bool is_node(const struct user_info *user)
 {
@@ -270,7 +274,8 @@ static void node_authorize(struct authz_mode *m, struct arena *a, const struct a
         return;
     }
     for (size_t i = 0; attrs->info->is_resource && i < N_ELEMENTS(resources); i++) {
-        if (!text_is(attrs->info->resource, resources[i].resource) || !text_is(attrs->info->group, resources[i].group))
+        if (!text_is(attrs->info->resource, resources[i].resource) ||
+            !text_is(attrs->info->group, resources[i].group))
             continue;
         resources[i].answer(&q, resources[i].thing);
         return;
@@ -320,7 +325,8 @@ static int read_rules(struct node_mode *mode, struct status *st)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (text_is(objects[i].resource, "clusterroles") && text_is(objects[i].name, "system:node"))
-            mode->rules = rules_of_value(mode->arena, value_get(&objects[i].tree, TEXT("rules")), &mode->n_rules);
+            mode->rules =
+                rules_of_value(mode->arena, value_get(&objects[i].tree, TEXT("rules")), &mode->n_rules);
     return 0;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What belongs to a node. Two kinds of facts:
  *   relations  (thing, node), counted: a pod on the node uses the thing, or the thing itself names the node
- *   volumes    a persistent volume, with the claim that it is bound to and the secrets that its driver needs on the node:
- *              a node may have them if it may have the claim
- * Each object that facts come from (its owner) keeps the list of its relations, so that they go with it. A pod's use of things cannot
- * change once it is on a node, but for claims of devices, which its status names: other events of a pod cost a look at its node.
+ *   volumes    a persistent volume, with the claim that it is bound to and the secrets that its driver needs
+ * on the node: a node may have them if it may have the claim Each object that facts come from (its owner)
+ * keeps the list of its relations, so that they go with it. A pod's use of things cannot change once it is on
+ * a node, but for claims of devices, which its status names: other events of a pod cost a look at its node.
  * A mirror pod proves nothing: the node itself wrote it.
  * Source: kubernetes plugin/pkg/auth/authorizer/node/graph.go, graph_populator.go, pkg/api/v1/pod/util.go,
  * pkg/api/v1/persistentvolume/util.go. */
@@ -30,9 +30,9 @@ struct relation {
 struct owner {
     struct text key; /* "pods/ns/name" */
     VEC(struct relation *) relations;
-    struct text claim;         /* of volumes: "ns/name" */
+    struct text claim;        /* of volumes: "ns/name" */
     VEC(struct text) secrets; /* "ns/name" */
-    struct arena *arena;       /* of the texts; NULL: none */
+    struct arena *arena;      /* of the texts; NULL: none */
     char bytes[];
 };
 
@@ -48,20 +48,22 @@ struct node_graph {
     struct map relations, owners, secrets;
 };
 
-/* --- relations ----------------------------------------------------------------------------------------------------------------- */
+/* --- relations --- */
 
 #define KEY_BYTES 1024
 
 /* THING/NAMESPACE/NAME@NODE; no part can hold a slash or an at sign. Empty: longer than any key is. */
-static struct text relation_key(char *dst, enum node_thing thing, struct text namespace, struct text name, struct text node)
+static struct text relation_key(char *dst, enum node_thing thing, struct text namespace, struct text name,
+                                struct text node)
 {
-    int n = snprintf(dst, KEY_BYTES, "%c/%.*s/%.*s@%.*s", thing, TEXT_ARG(namespace), TEXT_ARG(name), TEXT_ARG(node));
+    int n = snprintf(dst, KEY_BYTES, "%c/%.*s/%.*s@%.*s", thing, TEXT_ARG(namespace), TEXT_ARG(name),
+                     TEXT_ARG(node));
 
     return n < KEY_BYTES ? (struct text){dst, (size_t)n} : TEXT_NONE;
 }
 
-static void relate(struct node_graph *g, struct owner *o, enum node_thing thing, struct text namespace, struct text name,
-                   struct text node)
+static void relate(struct node_graph *g, struct owner *o, enum node_thing thing, struct text namespace,
+                   struct text name, struct text node)
 {
     char scratch[KEY_BYTES];
     struct text key = relation_key(scratch, thing, namespace, name, node);
@@ -80,7 +82,8 @@ static void relate(struct node_graph *g, struct owner *o, enum node_thing thing,
     vec_push(&o->relations, r);
 }
 
-static bool is_related(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name, struct text node)
+static bool is_related(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name,
+                       struct text node)
 {
     char scratch[KEY_BYTES];
     struct text key = relation_key(scratch, thing, namespace, name, node);
@@ -88,7 +91,7 @@ static bool is_related(struct node_graph *g, enum node_thing thing, struct text 
     return key.n && map_get(&g->relations, key);
 }
 
-/* --- owners -------------------------------------------------------------------------------------------------------------------- */
+/* --- owners --- */
 
 static struct text owner_key(char *dst, struct text resource, struct text key)
 {
@@ -150,7 +153,7 @@ static void remove_owner(struct node_graph *g, struct text key)
     owner_free(o);
 }
 
-/* --- pods -------------------------------------------------------------------------------------------------------------------------- */
+/* --- pods --- */
 
 /* A pod being entered. */
 struct user {
@@ -199,18 +202,12 @@ static const struct {
     const char *source, *member, *name;
     enum node_thing thing;
 } volume_uses[] = {
-    {"azureFile", "secretName", NULL, NODE_SECRET},
-    {"cephfs", "secretRef", "name", NODE_SECRET},
-    {"cinder", "secretRef", "name", NODE_SECRET},
-    {"flexVolume", "secretRef", "name", NODE_SECRET},
-    {"rbd", "secretRef", "name", NODE_SECRET},
-    {"secret", "secretName", NULL, NODE_SECRET},
-    {"scaleIO", "secretRef", "name", NODE_SECRET},
-    {"iscsi", "secretRef", "name", NODE_SECRET},
-    {"storageos", "secretRef", "name", NODE_SECRET},
-    {"csi", "nodePublishSecretRef", "name", NODE_SECRET},
-    {"configMap", "name", NULL, NODE_CONFIG_MAP},
-    {"persistentVolumeClaim", "claimName", NULL, NODE_CLAIM},
+    {"azureFile", "secretName", NULL, NODE_SECRET},  {"cephfs", "secretRef", "name", NODE_SECRET},
+    {"cinder", "secretRef", "name", NODE_SECRET},    {"flexVolume", "secretRef", "name", NODE_SECRET},
+    {"rbd", "secretRef", "name", NODE_SECRET},       {"secret", "secretName", NULL, NODE_SECRET},
+    {"scaleIO", "secretRef", "name", NODE_SECRET},   {"iscsi", "secretRef", "name", NODE_SECRET},
+    {"storageos", "secretRef", "name", NODE_SECRET}, {"csi", "nodePublishSecretRef", "name", NODE_SECRET},
+    {"configMap", "name", NULL, NODE_CONFIG_MAP},    {"persistentVolumeClaim", "claimName", NULL, NODE_CLAIM},
 };
 
 static void use_volume(const struct user *u, const struct value *volume)
@@ -228,7 +225,8 @@ static void use_volume(const struct user *u, const struct value *volume)
     }
     if (value_get(volume, TEXT("ephemeral")))
         uses(u, NODE_CLAIM,
-             arena_textf(u->arena, "%.*s-%.*s", TEXT_ARG(u->name), TEXT_ARG(value_get_text(volume, TEXT("name")))));
+             arena_textf(u->arena, "%.*s-%.*s", TEXT_ARG(u->name),
+                         TEXT_ARG(value_get_text(volume, TEXT("name")))));
 }
 
 /* The claim that was made of a template, as the status says. */
@@ -251,13 +249,16 @@ static void use_claims(const struct user *u, const struct value *spec, const str
         uses(u, NODE_RESOURCE_CLAIM,
              name.n ? name : made_claim(status, value_get_text(&claims->items[i], TEXT("name"))));
     }
-    uses(u, NODE_RESOURCE_CLAIM, text_at(value_get(status, TEXT("extendedResourceClaimStatus")), "resourceClaimName", NULL));
+    uses(u, NODE_RESOURCE_CLAIM,
+         text_at(value_get(status, TEXT("extendedResourceClaimStatus")), "resourceClaimName", NULL));
 }
 
-static void put_pod(struct node_graph *g, struct arena *a, struct text key, const struct object *o, const struct value *tree)
+static void put_pod(struct node_graph *g, struct arena *a, struct text key, const struct object *o,
+                    const struct value *tree)
 {
     const struct value *spec = value_get(tree, TEXT("spec")), *status = value_get(tree, TEXT("status"));
-    const struct value *secrets = value_get(spec, TEXT("imagePullSecrets")), *volumes = value_get(spec, TEXT("volumes"));
+    const struct value *secrets = value_get(spec, TEXT("imagePullSecrets")),
+                       *volumes = value_get(spec, TEXT("volumes"));
     struct user u = {.graph = g, .arena = a, .namespace = o->namespace, .name = o->name};
 
     u.node = value_get_text(spec, TEXT("nodeName"));
@@ -299,18 +300,23 @@ static bool pod_uses_the_same(const struct object *o, const struct object *previ
            !names_device_claims(o) && text_find_text(o->json, TEXT("\"ephemeralContainers\"")) < 0;
 }
 
-/* --- volumes ------------------------------------------------------------------------------------------------------------------------ */
+/* --- volumes --- */
 
 /* Where a driver's secrets for the node stand; own: without a namespace of its own it is the claim's. */
 static const struct {
     const char *source, *member;
     bool is_plain, own;
 } volume_secrets[] = {
-    {"azureFile", "secretName", true, true}, {"cephfs", "secretRef", false, true},
-    {"cinder", "secretRef", false, false},   {"flexVolume", "secretRef", false, true},
-    {"rbd", "secretRef", false, true},       {"scaleIO", "secretRef", false, true},
-    {"iscsi", "secretRef", false, true},     {"storageos", "secretRef", false, false},
-    {"csi", "nodePublishSecretRef", false, false}, {"csi", "nodeStageSecretRef", false, false},
+    {"azureFile", "secretName", true, true},
+    {"cephfs", "secretRef", false, true},
+    {"cinder", "secretRef", false, false},
+    {"flexVolume", "secretRef", false, true},
+    {"rbd", "secretRef", false, true},
+    {"scaleIO", "secretRef", false, true},
+    {"iscsi", "secretRef", false, true},
+    {"storageos", "secretRef", false, false},
+    {"csi", "nodePublishSecretRef", false, false},
+    {"csi", "nodeStageSecretRef", false, false},
 };
 
 static void need_secret(struct node_graph *g, struct owner *o, struct text namespace, struct text name)
@@ -338,7 +344,8 @@ static void put_volume(struct node_graph *g, struct text key, const struct value
         return;
     o = add_owner(g, key);
     o->arena = arena_new();
-    o->claim = arena_textf(o->arena, "%.*s/%.*s", TEXT_ARG(claim_namespace), TEXT_ARG(value_get_text(claim, TEXT("name"))));
+    o->claim = arena_textf(o->arena, "%.*s/%.*s", TEXT_ARG(claim_namespace),
+                           TEXT_ARG(value_get_text(claim, TEXT("name"))));
     for (size_t i = 0; i < N_ELEMENTS(volume_secrets); i++) {
         const struct value *source = value_get(spec, text_of(volume_secrets[i].source));
         const struct value *ref = value_get(source, text_of(volume_secrets[i].member));
@@ -350,7 +357,7 @@ static void put_volume(struct node_graph *g, struct text key, const struct value
     }
 }
 
-/* --- the others, which name their node --------------------------------------------------------------------------------------------- */
+/* --- the others, which name their node --- */
 
 static void put_named(struct node_graph *g, struct text key, enum node_thing thing, const struct object *o,
                       const struct value *tree)
@@ -361,7 +368,7 @@ static void put_named(struct node_graph *g, struct text key, enum node_thing thi
         relate(g, add_owner(g, key), thing, o->namespace, o->name, node);
 }
 
-/* --- metrics ------------------------------------------------------------------------------------------------------------------------ */
+/* --- metrics --- */
 
 static const double buckets[] = {0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032,
                                  0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.2048};
@@ -391,7 +398,7 @@ static void observe(struct text resource, bool is_removed, int64_t start_ns)
                            (double)(clock_mono_ns() - start_ns) / 1e9);
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------------------------- */
+/* --- events --- */
 
 static void put_locked(struct node_graph *g, struct arena *a, struct text key, const struct object *o,
                        const struct value *tree)
@@ -403,9 +410,10 @@ static void put_locked(struct node_graph *g, struct arena *a, struct text key, c
     else if (text_is(resource, "persistentvolumes"))
         put_volume(g, key, tree);
     else
-        put_named(g, key, text_is(resource, "volumeattachments") ? NODE_ATTACHMENT
-                          : text_is(resource, "resourceslices")  ? NODE_RESOURCE_SLICE
-                                                                 : NODE_CERTIFICATE_REQUEST,
+        put_named(g, key,
+                  text_is(resource, "volumeattachments") ? NODE_ATTACHMENT
+                  : text_is(resource, "resourceslices")  ? NODE_RESOURCE_SLICE
+                                                         : NODE_CERTIFICATE_REQUEST,
                   o, tree);
 }
 
@@ -429,7 +437,8 @@ void node_graph_put(struct node_graph *g, struct object *o, const struct object 
     observe(o->type->name, is_removed, start_ns);
 }
 
-bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name, struct text node)
+bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name,
+                    struct text node)
 {
     char scratch[KEY_BYTES];
     bool found = false;
@@ -438,7 +447,8 @@ bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text nam
     if (thing == NODE_VOLUME) {
         const struct owner *o = map_get(&g->owners, owner_key(scratch, TEXT("persistentvolumes"), name));
         struct text rest = o ? o->claim : TEXT_NONE, claim_namespace;
-        found = o && text_split(&rest, '/', &claim_namespace) && is_related(g, NODE_CLAIM, claim_namespace, rest, node);
+        found = o && text_split(&rest, '/', &claim_namespace) &&
+                is_related(g, NODE_CLAIM, claim_namespace, rest, node);
     } else {
         found = is_related(g, thing, namespace, name, node);
     }
@@ -448,7 +458,8 @@ bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text nam
             n < (int)sizeof(scratch) ? map_get(&g->secrets, (struct text){scratch, (size_t)n}) : NULL;
         for (size_t i = 0; users && i < users->volumes.n && !found; i++) {
             struct text rest = users->volumes.p[i]->claim, claim_namespace;
-            found = text_split(&rest, '/', &claim_namespace) && is_related(g, NODE_CLAIM, claim_namespace, rest, node);
+            found = text_split(&rest, '/', &claim_namespace) &&
+                    is_related(g, NODE_CLAIM, claim_namespace, rest, node);
         }
     }
     pthread_mutex_unlock(&g->mu);

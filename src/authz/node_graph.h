@@ -25,7 +25,8 @@ void node_graph_clear(struct node_graph *g); /* forgets everything */
 /* An event of one of the resources that node_graph_resources names. previous: the object before, or NULL. */
 void node_graph_put(struct node_graph *g, struct object *o, const struct object *previous, bool is_removed);
 /* Is the thing used on the node? */
-bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name, struct text node);
+bool node_graph_has(struct node_graph *g, enum node_thing thing, struct text namespace, struct text name,
+                    struct text node);
 
 struct node_graph_resource {
     const char *group, *version, *name;

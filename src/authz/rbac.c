@@ -16,7 +16,7 @@ struct rbac_mode {
     struct follow *follow;
 };
 
-/* --- why not ------------------------------------------------------------------------------------------------------------ */
+/* --- why not --- */
 
 struct text rbac_role_error(struct arena *a, const struct rbac_binding *b)
 {
@@ -27,8 +27,8 @@ struct text rbac_role_error(struct arena *a, const struct rbac_binding *b)
         buffer_add_quoted(&text, b->role_kind_name);
         return buffer_text(&text);
     }
-    buffer_addf(&text, "%s.%s \"%.*s\" not found", b->role_kind == RBAC_CLUSTER_ROLE ? "clusterrole" : "role", RBAC_GROUP,
-                TEXT_ARG(b->role_name));
+    buffer_addf(&text, "%s.%s \"%.*s\" not found", b->role_kind == RBAC_CLUSTER_ROLE ? "clusterrole" : "role",
+                RBAC_GROUP, TEXT_ARG(b->role_name));
     return buffer_text(&text);
 }
 
@@ -67,7 +67,7 @@ static struct text print_errors(const struct errors *e)
     return buffer_text(&b);
 }
 
-/* --- deciding ------------------------------------------------------------------------------------------------------------ */
+/* --- deciding --- */
 
 struct decision {
     struct rule_query query;
@@ -122,14 +122,16 @@ static struct text allowed_text(struct arena *a, const struct rbac_binding *b, c
     return (struct text){p, b->words.n + s->words.n};
 }
 
-void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
+void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attributes *attrs,
+                 struct authz_answer *ret)
 {
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(rbac);
     struct decision d = {.user = attrs->user, .errors = {.arena = a}};
     char scratch[RULE_SCRATCH_BYTES];
 
     rule_query_init(&d.query, attrs, a, scratch);
-    rbac_visit_user(index, a, attrs->user, attrs->info->is_resource ? attrs->info->namespace : TEXT_NONE, decide, &d);
+    rbac_visit_user(index, a, attrs->user, attrs->info->is_resource ? attrs->info->namespace : TEXT_NONE,
+                    decide, &d);
     if (d.allowed_by) {
         ret->decision = AUTHZ_ALLOW;
         ret->reason = allowed_text(a, d.allowed_by, attrs->user);
@@ -144,7 +146,7 @@ static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct a
     rbac_decide(CONTAINER_OF(m, struct rbac_mode, mode)->rbac, a, attrs, ret);
 }
 
-/* --- listing ---------------------------------------------------------------------------------------------------------------- */
+/* --- listing --- */
 
 struct listing_rules {
     struct authz_rules *rules;
@@ -188,14 +190,16 @@ static bool list_rules(void *ctx, const struct rbac_binding *binding, const stru
         add_error(&l->errors, rbac_role_error(a, binding));
     for (size_t i = 0; role && i < role->n; i++) {
         const struct policy_rule *r = &role->rules[i];
-        const struct policy_rule copy = {copy_span(a, r->verbs), copy_span(a, r->groups), copy_span(a, r->resources),
-                                         copy_span(a, r->names), copy_span(a, r->urls)};
+        const struct policy_rule copy = {copy_span(a, r->verbs), copy_span(a, r->groups),
+                                         copy_span(a, r->resources), copy_span(a, r->names),
+                                         copy_span(a, r->urls)};
         authz_rules_add(l->rules, &copy);
     }
     return true;
 }
 
-void rbac_rules_for(struct rbac *r, const struct user_info *user, struct text namespace, struct authz_rules *ret)
+void rbac_rules_for(struct rbac *r, const struct user_info *user, struct text namespace,
+                    struct authz_rules *ret)
 {
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(r);
     struct listing_rules l = {.rules = ret, .errors = {.arena = ret->arena}};
@@ -211,7 +215,7 @@ static void rbac_list_rules(struct authz_mode *m, const struct user_info *user, 
     rbac_rules_for(CONTAINER_OF(m, struct rbac_mode, mode)->rbac, user, namespace, rules);
 }
 
-/* --- the mode ---------------------------------------------------------------------------------------------------------------- */
+/* --- the mode --- */
 
 static void begin(void *ctx)
 {
@@ -246,8 +250,10 @@ int rbac_mode_new(const struct authz_options *opt, struct authz_mode **ret, stru
     for (size_t i = 0; i < N_ELEMENTS(resources); i++) {
         found[i] = registry_find(opt->registry, TEXT(RBAC_GROUP), TEXT("v1"), text_of(resources[i]));
         if (!found[i])
-            return status_set(st, STATUS_BAD_REQUEST, "--authorization-mode: RBAC needs %s/v1, which --runtime-config "
-                                                      "switches off", RBAC_GROUP);
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "--authorization-mode: RBAC needs %s/v1, which --runtime-config "
+                              "switches off",
+                              RBAC_GROUP);
     }
     m = xcalloc(1, sizeof(*m));
     m->mode = (struct authz_mode){.type = "RBAC",

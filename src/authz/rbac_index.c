@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The index of RBAC. Three persistent structures, so that a change copies little and a reader never waits:
- *   grants by subject      two copy-on-write trees, of ClusterRoleBindings and of RoleBindings, from a subject (and namespace) to its
- *                          bindings
- *   roles by number        pages of 64; a binding knows its role's number, so that a decision does not look the role up, and a role's
- *                          change touches one page, however many bindings refer to it
- * The numbers belong to references: one is given out for each role that exists or is referred to, and taken back when
- * neither holds. What only changes need (bindings by name, numbers by role) is mutable and private to them. */
+ *   grants by subject      two copy-on-write trees, of ClusterRoleBindings and of RoleBindings, from a
+ * subject (and namespace) to its bindings roles by number        pages of 64; a binding knows its role's
+ * number, so that a decision does not look the role up, and a role's change touches one page, however many
+ * bindings refer to it The numbers belong to references: one is given out for each role that exists or is
+ * referred to, and taken back when neither holds. What only changes need (bindings by name, numbers by role)
+ * is mutable and private to them. */
 #include <pthread.h>
 
 #include "authz/rbac.h"
@@ -32,7 +32,7 @@ struct rbac {
     struct rbac_index *current;
 };
 
-/* --- shared parts ---------------------------------------------------------------------------------------------------------- */
+/* --- shared parts --- */
 
 static void role_unref(struct rbac_role *r)
 {
@@ -120,9 +120,10 @@ static void publish(struct rbac *r)
     rbac_index_unref(old);
 }
 
-/* --- roles ------------------------------------------------------------------------------------------------------------------- */
+/* --- roles --- */
 
-static struct text role_key(struct arena *a, enum rbac_role_kind kind, struct text namespace, struct text name)
+static struct text role_key(struct arena *a, enum rbac_role_kind kind, struct text namespace,
+                            struct text name)
 {
     if (kind == RBAC_CLUSTER_ROLE)
         return arena_textf(a, "C/%.*s", TEXT_ARG(name));
@@ -204,16 +205,21 @@ static void put_role(struct rbac *r, struct arena *a, enum rbac_role_kind kind, 
         drop_slot(r, slot); /* the use of this call */
 }
 
-/* --- bindings ------------------------------------------------------------------------------------------------------------------ */
+/* --- bindings --- */
 
 enum rbac_role_kind rbac_role_kind_of(struct text kind)
 {
-    return text_is(kind, "ClusterRole") ? RBAC_CLUSTER_ROLE : text_is(kind, "Role") ? RBAC_ROLE : RBAC_OTHER_ROLE;
+    return text_is(kind, "ClusterRole") ? RBAC_CLUSTER_ROLE
+           : text_is(kind, "Role")      ? RBAC_ROLE
+                                        : RBAC_OTHER_ROLE;
 }
 
 static char subject_kind(struct text kind)
 {
-    return text_is(kind, "User") ? 'U' : text_is(kind, "Group") ? 'G' : text_is(kind, "ServiceAccount") ? 'S' : 0;
+    return text_is(kind, "User")             ? 'U'
+           : text_is(kind, "Group")          ? 'G'
+           : text_is(kind, "ServiceAccount") ? 'S'
+                                             : 0;
 }
 
 /* Copies t to *at and moves it on. */
@@ -233,12 +239,14 @@ static struct text binding_key(struct arena *a, const struct object *o, bool is_
                       : arena_textf(a, "%.*s/%.*s", TEXT_ARG(o->namespace), TEXT_ARG(o->name));
 }
 
-static struct text binding_words(struct arena *a, const struct object *o, bool is_cluster, struct text kind, struct text role)
+static struct text binding_words(struct arena *a, const struct object *o, bool is_cluster, struct text kind,
+                                 struct text role)
 {
     struct buffer b = BUFFER_IN(a);
 
     buffer_add_str(&b, is_cluster ? "RBAC: allowed by ClusterRoleBinding " : "RBAC: allowed by RoleBinding ");
-    buffer_add_quoted(&b, is_cluster ? o->name : arena_textf(a, "%.*s/%.*s", TEXT_ARG(o->name), TEXT_ARG(o->namespace)));
+    buffer_add_quoted(
+        &b, is_cluster ? o->name : arena_textf(a, "%.*s/%.*s", TEXT_ARG(o->name), TEXT_ARG(o->namespace)));
     buffer_addf(&b, " of %.*s ", TEXT_ARG(kind));
     buffer_add_quoted(&b, role);
     buffer_add_str(&b, " to ");
@@ -253,11 +261,13 @@ static struct text subject_words(struct arena *a, const struct rbac_subject *s, 
     if (!s->kind)
         return TEXT_NONE;
     buffer_add_str(&b, kinds[(unsigned char)s->kind]);
-    buffer_add_quoted(&b, s->kind == 'S' ? arena_textf(a, "%.*s/%.*s", TEXT_ARG(s->name), TEXT_ARG(namespace)) : s->name);
+    buffer_add_quoted(&b, s->kind == 'S' ? arena_textf(a, "%.*s/%.*s", TEXT_ARG(s->name), TEXT_ARG(namespace))
+                                         : s->name);
     return buffer_text(&b);
 }
 
-static struct rbac_binding *make_binding(struct arena *a, const struct object *o, bool is_cluster, const struct value *tree)
+static struct rbac_binding *make_binding(struct arena *a, const struct object *o, bool is_cluster,
+                                         const struct value *tree)
 {
     const struct value *subjects = value_get(tree, TEXT("subjects")), *ref = value_get(tree, TEXT("roleRef"));
     struct text kind = value_get_text(ref, TEXT("kind")), role = value_get_text(ref, TEXT("name"));
@@ -292,8 +302,9 @@ static struct rbac_binding *make_binding(struct arena *a, const struct object *o
     b->role_name = pack(&at, role);
     b->words = pack(&at, words);
     for (size_t i = 0; i < n; i++)
-        b->subjects[i] = (struct rbac_subject){list[i].kind, pack(&at, list[i].name), pack(&at, list[i].namespace),
-                                               pack(&at, list[i].username), pack(&at, list[i].words)};
+        b->subjects[i] =
+            (struct rbac_subject){list[i].kind, pack(&at, list[i].name), pack(&at, list[i].namespace),
+                                  pack(&at, list[i].username), pack(&at, list[i].words)};
     return b;
 }
 
@@ -311,8 +322,8 @@ static struct text grant_key(struct arena *a, const struct rbac_binding *b, cons
 }
 
 /* The grants of key with this binding in its place (is_gone: without it); NULL: none are left. */
-static struct rbac_grants *change_grants(const struct rbac_grants *old, struct text key, struct rbac_binding *b,
-                                         bool is_gone)
+static struct rbac_grants *change_grants(const struct rbac_grants *old, struct text key,
+                                         struct rbac_binding *b, bool is_gone)
 {
     size_t n = old ? old->n : 0, kept = 0;
     struct rbac_grants *g = xmalloc(sizeof(*g) + (n + 1) * sizeof(g->bindings[0]) + key.n);
@@ -357,7 +368,8 @@ static void grant(struct rbac *r, struct arena *a, struct rbac_binding *b, bool 
     }
 }
 
-static void put_binding(struct rbac *r, struct arena *a, bool is_cluster, const struct object *o, const struct value *tree)
+static void put_binding(struct rbac *r, struct arena *a, bool is_cluster, const struct object *o,
+                        const struct value *tree)
 {
     struct rbac_binding *old = map_remove(&r->bindings, binding_key(a, o, is_cluster));
 
@@ -374,7 +386,7 @@ static void put_binding(struct rbac *r, struct arena *a, bool is_cluster, const 
     grant(r, a, b, false);
 }
 
-/* --- changes ------------------------------------------------------------------------------------------------------------------- */
+/* --- changes --- */
 
 struct rbac *rbac_new(void)
 {
@@ -459,7 +471,7 @@ void rbac_put(struct rbac *r, struct object *o, bool is_removed)
     pthread_mutex_unlock(&r->write_mu);
 }
 
-/* --- reading ---------------------------------------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 struct visitor {
     const struct rbac_index *index;
@@ -500,8 +512,8 @@ static bool visit_subjects(const struct visitor *v, const struct user_info *user
     return true;
 }
 
-void rbac_visit_user(const struct rbac_index *x, struct arena *a, const struct user_info *user, struct text namespace,
-                     rbac_visit visit, void *ctx)
+void rbac_visit_user(const struct rbac_index *x, struct arena *a, const struct user_info *user,
+                     struct text namespace, rbac_visit visit, void *ctx)
 {
     struct visitor v = {.index = x, .arena = a, .visit = visit, .ctx = ctx};
 
@@ -511,8 +523,8 @@ void rbac_visit_user(const struct rbac_index *x, struct arena *a, const struct u
     visit_subjects(&v, user);
 }
 
-const struct rbac_role *rbac_find_role(struct rbac *r, struct rbac_index *x, enum rbac_role_kind kind, struct text namespace,
-                                       struct text name)
+const struct rbac_role *rbac_find_role(struct rbac *r, struct rbac_index *x, enum rbac_role_kind kind,
+                                       struct text namespace, struct text name)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
 

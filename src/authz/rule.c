@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policy rules. A rule allows what matches in every respect; a set of rules covers another one when each smallest part of
- * that one is allowed by a single rule of the set.
- * Source: kubernetes pkg/apis/rbac/v1/evaluation_helpers.go, component-helpers auth/rbac/validation/policy_comparator.go,
+/* Policy rules. A rule allows what matches in every respect; a set of rules covers another one when each
+ * smallest part of that one is allowed by a single rule of the set. Source: kubernetes
+ * pkg/apis/rbac/v1/evaluation_helpers.go, component-helpers auth/rbac/validation/policy_comparator.go,
  * pkg/registry/rbac/validation/policy_compact.go. */
 #include "authz/rule.h"
 
@@ -26,9 +26,10 @@ static bool has_or_star(struct text_span t, struct text s)
     return false;
 }
 
-/* --- evaluation -------------------------------------------------------------------------------------------------------- */
+/* --- evaluation --- */
 
-void rule_query_init(struct rule_query *q, const struct authz_attributes *attrs, struct arena *a, char *scratch)
+void rule_query_init(struct rule_query *q, const struct authz_attributes *attrs, struct arena *a,
+                     char *scratch)
 {
     const struct request_info *info = attrs->info;
     size_t n = info->resource.n + 1 + info->subresource.n;
@@ -93,7 +94,7 @@ bool rule_allows(const struct policy_rule *rule, const struct rule_query *q)
            resource_matches(rule->resources, q) && (!rule->names.n || span_has(rule->names, q->name));
 }
 
-/* --- from and to trees --------------------------------------------------------------------------------------------------- */
+/* --- from and to trees --- */
 
 static const struct {
     const char *key;
@@ -184,7 +185,7 @@ struct policy_rule *rules_copy(const struct policy_rule *rules, size_t n)
     return copy;
 }
 
-/* --- covering ---------------------------------------------------------------------------------------------------------- */
+/* --- covering --- */
 
 static bool all_in(struct text_span set, struct text_span parts)
 {
@@ -262,8 +263,8 @@ static void check_resources(struct breakdown *b, const struct policy_rule *r)
                                                        .names = one(r->names.n ? &r->names.p[k] : NULL)});
 }
 
-size_t rules_missing(struct arena *a, const struct policy_rule *owners, size_t n_owners, const struct policy_rule *servants,
-                     size_t n_servants, struct policy_rule **ret)
+size_t rules_missing(struct arena *a, const struct policy_rule *owners, size_t n_owners,
+                     const struct policy_rule *servants, size_t n_servants, struct policy_rule **ret)
 {
     struct breakdown b = {.arena = a, .owners = owners, .n_owners = n_owners};
 
@@ -272,7 +273,8 @@ size_t rules_missing(struct arena *a, const struct policy_rule *owners, size_t n
         check_resources(&b, r);
         for (size_t u = 0; u < r->urls.n; u++)
             for (size_t v = 0; v < r->verbs.n; v++)
-                check_part(&b, (struct policy_rule){.verbs = one(&r->verbs.p[v]), .urls = one(&r->urls.p[u])});
+                check_part(&b,
+                           (struct policy_rule){.verbs = one(&r->verbs.p[v]), .urls = one(&r->urls.p[u])});
     }
     *ret = b.missing;
     return b.n;
@@ -310,7 +312,7 @@ size_t rules_compact(struct arena *a, struct policy_rule *rules, size_t n)
     return kept;
 }
 
-/* --- printing ------------------------------------------------------------------------------------------------------------ */
+/* --- printing --- */
 
 void texts_print(struct buffer *b, struct text_span t)
 {

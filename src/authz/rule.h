@@ -11,7 +11,8 @@ struct rule_query {
 };
 /* combined may need scratch: of at least RULE_SCRATCH_BYTES, or the arena's when it is too long for that. */
 #define RULE_SCRATCH_BYTES 256
-void rule_query_init(struct rule_query *q, const struct authz_attributes *attrs, struct arena *a, char *scratch);
+void rule_query_init(struct rule_query *q, const struct authz_attributes *attrs, struct arena *a,
+                     char *scratch);
 bool rule_allows(const struct policy_rule *rule, const struct rule_query *q);
 
 /* Rules of a "rules" list into arena memory; strings are shared with the tree. */
@@ -22,8 +23,8 @@ struct value rule_as_value(struct arena *a, const struct policy_rule *rule);
 struct policy_rule *rules_copy(const struct policy_rule *rules, size_t n);
 
 /* The parts of servants that owners do not allow, broken down to one verb, group, resource and name each. */
-size_t rules_missing(struct arena *a, const struct policy_rule *owners, size_t n_owners, const struct policy_rule *servants,
-                     size_t n_servants, struct policy_rule **ret);
+size_t rules_missing(struct arena *a, const struct policy_rule *owners, size_t n_owners,
+                     const struct policy_rule *servants, size_t n_servants, struct policy_rule **ret);
 /* Rules of the same group and resource that differ by verb only become one, in place; the new number. */
 size_t rules_compact(struct arena *a, struct policy_rule *rules, size_t n);
 /* {APIGroups:["apps"], Resources:["deployments"], Verbs:["get" "list"]} */

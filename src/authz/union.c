@@ -5,7 +5,8 @@
 
 static struct metric_family decisions_total = {
     .name = "apiserver_authorization_decisions_total",
-    .help = "Total number of terminal decisions made by an authorizer split by authorizer type, name, and decision.",
+    .help = "Total number of terminal decisions made by an authorizer split by authorizer type, name, and "
+            "decision.",
     .type = METRIC_COUNTER,
     .stability = "ALPHA",
     .labels = {"type", "name", "decision", NULL},
@@ -96,8 +97,8 @@ static struct text join(struct arena *a, struct text before, const char *between
     return arena_textf(a, "%.*s%s%.*s", TEXT_ARG(before), between, TEXT_ARG(more));
 }
 
-enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena, const struct authz_attributes *attrs,
-                                   struct authz_answer *ret)
+enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena,
+                                   const struct authz_attributes *attrs, struct authz_answer *ret)
 {
     *ret = (struct authz_answer){0};
     if (user_in_group(attrs->user, "system:masters"))
@@ -128,7 +129,7 @@ bool authorizer_may_block(struct authorizer *a)
     return may_block;
 }
 
-/* --- rules ---------------------------------------------------------------------------------------------------------------- */
+/* --- rules --- */
 
 void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule)
 {
@@ -144,7 +145,8 @@ void authz_rules_fail(struct authz_rules *rules, struct text error)
 {
     if (rules->n_errors == rules->cap_errors) {
         size_t cap = rules->cap_errors ? 2 * rules->cap_errors : 4;
-        rules->errors = arena_grow(rules->arena, rules->errors, rules->cap_errors * sizeof(error), cap * sizeof(error));
+        rules->errors =
+            arena_grow(rules->arena, rules->errors, rules->cap_errors * sizeof(error), cap * sizeof(error));
         rules->cap_errors = cap;
     }
     rules->errors[rules->n_errors++] = error;

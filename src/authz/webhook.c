@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mode Webhook: another service decides, asked by SubjectAccessReviews. Answers are remembered for a while by what was asked,
- * the 8,192 asked for last, so that most questions cost a look-up; the others need a thread that may wait.
- * A service that cannot be asked has no opinion, or denies where the configuration says so; it never allows.
- * Source: kubernetes/apiserver plugin/pkg/authorizer/webhook/webhook.go. */
+/* The mode Webhook: another service decides, asked by SubjectAccessReviews. Answers are remembered for a
+ * while by what was asked, the 8,192 asked for last, so that most questions cost a look-up; the others need a
+ * thread that may wait. A service that cannot be asked has no opinion, or denies where the configuration says
+ * so; it never allows. Source: kubernetes/apiserver plugin/pkg/authorizer/webhook/webhook.go. */
 #include "authz/webhook.h"
 
 #include <pthread.h>
@@ -31,7 +31,7 @@ struct webhook_mode {
     struct list used;
 };
 
-/* --- metrics -------------------------------------------------------------------------------------------------------------------- */
+/* --- metrics --- */
 
 static const double buckets[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 static struct metric_family evaluations_total = {
@@ -63,7 +63,7 @@ static const char *result_name(enum remote_result r)
     return r == REMOTE_SUCCESS ? "success" : r == REMOTE_TIMEOUT ? "timeout" : "error";
 }
 
-/* --- the question ---------------------------------------------------------------------------------------------------------------- */
+/* --- the question --- */
 
 static void add_text(struct arena *a, struct value *to, const char *key, struct text t)
 {
@@ -156,12 +156,12 @@ static bool is_worth_keeping(const struct authz_attributes *attrs)
 {
     const struct request_info *i = attrs->info;
 
-    return i->namespace.n + i->verb.n + i->group.n + i->version.n + i->resource.n + i->subresource.n + i->name.n +
-               attrs->path.n <
+    return i->namespace.n + i->verb.n + i->group.n + i->version.n + i->resource.n + i->subresource.n +
+               i->name.n + attrs->path.n <
            CACHED_ATTRIBUTES_MAX;
 }
 
-/* --- the cache --------------------------------------------------------------------------------------------------------------------- */
+/* --- the cache --- */
 
 static void drop_locked(struct webhook_mode *m, struct entry *e)
 {
@@ -181,7 +181,8 @@ static bool find_answer(struct webhook_mode *m, struct arena *a, struct text key
     } else if (e) {
         list_remove(&e->link);
         list_insert_before(m->used.next, &e->link);
-        *ret = (struct entry){.is_allowed = e->is_allowed, .is_denied = e->is_denied, .reason = arena_text(a, e->reason)};
+        *ret = (struct entry){
+            .is_allowed = e->is_allowed, .is_denied = e->is_denied, .reason = arena_text(a, e->reason)};
         found = true;
     }
     pthread_mutex_unlock(&m->mu);
@@ -214,7 +215,7 @@ static void keep_answer(struct webhook_mode *m, struct text key, const struct en
     pthread_mutex_unlock(&m->mu);
 }
 
-/* --- asking ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- asking --- */
 
 static int read_answer(struct arena *a, struct text body, struct entry *ret, struct status *st)
 {
@@ -226,22 +227,25 @@ static int read_answer(struct arena *a, struct text body, struct entry *ret, str
         return -1;
     status = value_get(&root, TEXT("status"));
     if (!text_is(value_get_text(&root, TEXT("kind")), "SubjectAccessReview") || !status)
-        return status_set(st, STATUS_INTERNAL_ERROR, "the webhook's answer is no SubjectAccessReview with a status");
+        return status_set(st, STATUS_INTERNAL_ERROR,
+                          "the webhook's answer is no SubjectAccessReview with a status");
     ret->is_allowed = value_get_bool(status, TEXT("allowed"), false);
     ret->is_denied = value_get_bool(status, TEXT("denied"), false);
     ret->reason = value_get_text(status, TEXT("reason"));
     return 0;
 }
 
-static int ask(struct webhook_mode *m, struct arena *a, const struct value *spec, struct entry *ret, struct status *st)
+static int ask(struct webhook_mode *m, struct arena *a, const struct value *spec, struct entry *ret,
+               struct status *st)
 {
     struct value review = value_object(), status = value_object();
     struct buffer body = BUFFER_IN(a), answer = BUFFER_IN(a);
     int64_t start_ns = clock_mono_ns();
 
     value_add(a, &review, TEXT("kind"), value_string(TEXT("SubjectAccessReview")));
-    value_add(a, &review, TEXT("apiVersion"),
-              value_string(m->opt.is_v1 ? TEXT("authorization.k8s.io/v1") : TEXT("authorization.k8s.io/v1beta1")));
+    value_add(
+        a, &review, TEXT("apiVersion"),
+        value_string(m->opt.is_v1 ? TEXT("authorization.k8s.io/v1") : TEXT("authorization.k8s.io/v1beta1")));
     value_add(a, &review, TEXT("metadata"), value_object());
     value_add(a, &review, TEXT("spec"), *spec);
     value_add(a, &status, TEXT("allowed"), value_bool(false));
@@ -251,12 +255,14 @@ static int ask(struct webhook_mode *m, struct arena *a, const struct value *spec
     if (result == REMOTE_SUCCESS && read_answer(a, buffer_text(&answer), ret, st) < 0)
         result = REMOTE_ERROR;
     metric_add(metric_cell(&evaluations_total, m->name, result_name(result)), 1);
-    metric_observe(metric_cell(&duration_seconds, m->name, result_name(result)), (double)(clock_mono_ns() - start_ns) / 1e9);
+    metric_observe(metric_cell(&duration_seconds, m->name, result_name(result)),
+                   (double)(clock_mono_ns() - start_ns) / 1e9);
     if (result == REMOTE_SUCCESS)
         return 0;
     if (!m->opt.denies_on_failure)
         metric_add(metric_cell(&fail_open_total, m->name, result_name(result)), 1);
-    log_error("Failed to make webhook authorizer request", LOG_STR("webhook", m->name), LOG_STR("err", st->message));
+    log_error("Failed to make webhook authorizer request", LOG_STR("webhook", m->name),
+              LOG_STR("err", st->message));
     return -1;
 }
 
@@ -296,7 +302,7 @@ static void webhook_list_rules(struct authz_mode *m, const struct user_info *use
     authz_rules_fail(rules, TEXT("webhook authorizer does not support user rule resolution"));
 }
 
-/* --- the mode ------------------------------------------------------------------------------------------------------------------------- */
+/* --- the mode --- */
 
 static void webhook_free(struct authz_mode *mode)
 {
@@ -350,9 +356,12 @@ int webhook_mode_new(const struct authz_options *opt, struct authz_mode **ret, s
                                             .timeout_ms = 30000};
 
     if (!opt->webhook_config_file)
-        return status_set(st, STATUS_BAD_REQUEST, "authorization-mode Webhook's authorization config file not passed");
-    if (!webhook.is_v1 && strcmp(version, "v1beta1") != 0)
         return status_set(st, STATUS_BAD_REQUEST,
-                          "unsupported webhook authorizer version \"%s\", supported versions are \"v1\", \"v1beta1\"", version);
+                          "authorization-mode Webhook's authorization config file not passed");
+    if (!webhook.is_v1 && strcmp(version, "v1beta1") != 0)
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "unsupported webhook authorizer version \"%s\", supported versions are \"v1\", \"v1beta1\"",
+            version);
     return webhook_mode_make(&webhook, ret, st);
 }

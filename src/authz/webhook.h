@@ -5,9 +5,9 @@
 #include "authz/modes.h"
 
 struct webhook_options {
-    const char *name;       /* copied */
-    const char *kubeconfig; /* read at once */
-    bool is_v1;             /* the review's version; else v1beta1 */
+    const char *name;                               /* copied */
+    const char *kubeconfig;                         /* read at once */
+    bool is_v1;                                     /* the review's version; else v1beta1 */
     int64_t authorized_ttl_ms, unauthorized_ttl_ms; /* 0: answers of that kind are not remembered */
     int64_t timeout_ms;
     bool denies_on_failure; /* else it has no opinion */

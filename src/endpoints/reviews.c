@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reviews: objects that are questions. Nothing is stored; the answer is the object that was sent, with its status.
- *   SubjectAccessReview, LocalSubjectAccessReview   may that user do this?
- *   SelfSubjectAccessReview                         may I?
- *   SelfSubjectRulesReview                          what may I do in a namespace?
- *   SelfSubjectReview                               who am I?
- * Source: kubernetes pkg/registry/authorization, pkg/registry/authentication/selfsubjectreview,
+/* Reviews: objects that are questions. Nothing is stored; the answer is the object that was sent, with its
+ * status. SubjectAccessReview, LocalSubjectAccessReview   may that user do this? SelfSubjectAccessReview may
+ * I? SelfSubjectRulesReview                          what may I do in a namespace? SelfSubjectReview who am
+ * I? Source: kubernetes pkg/registry/authorization, pkg/registry/authentication/selfsubjectreview,
  * pkg/apis/authorization/validation. */
 #include "authz.h"
 #include "endpoints/write.h"
@@ -23,24 +21,27 @@ static const struct value *spec_of(const struct review *v)
     return value_get(&v->tree, TEXT("spec"));
 }
 
-/* --- validation -------------------------------------------------------------------------------------------------------------- */
+/* --- validation --- */
 
 static bool is_one_of(struct text t, const char *a, const char *b)
 {
     return text_is(t, a) || text_is(t, b);
 }
 
-static void check_requirement(const struct value *req, bool is_label, const char *at, struct field_errors *errs)
+static void check_requirement(const struct value *req, bool is_label, const char *at,
+                              struct field_errors *errs)
 {
     struct text key = value_get_text(req, TEXT("key")), op = value_get_text(req, TEXT("operator"));
     bool has_values = !value_is_empty(value_get(req, TEXT("values")));
     const char *problems[FORMAT_ERRORS_MAX];
-    const char *values_at = arena_printf(errs->arena, "%s.values", at), *key_at = arena_printf(errs->arena, "%s.key", at);
+    const char *values_at = arena_printf(errs->arena, "%s.values", at),
+               *key_at = arena_printf(errs->arena, "%s.key", at);
 
     if (!is_label && !key.n)
         field_error(errs, FIELD_REQUIRED, key_at, NULL, "must be specified");
     if (is_one_of(op, "In", "NotIn") && !has_values)
-        field_error(errs, FIELD_REQUIRED, values_at, NULL, "must be specified when `operator` is 'In' or 'NotIn'");
+        field_error(errs, FIELD_REQUIRED, values_at, NULL,
+                    "must be specified when `operator` is 'In' or 'NotIn'");
     if (is_one_of(op, "Exists", "DoesNotExist") && has_values)
         field_error(errs, FIELD_FORBIDDEN, values_at, NULL,
                     "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
@@ -54,8 +55,8 @@ static void check_requirement(const struct value *req, bool is_label, const char
     for (size_t i = 0; has_values && i < values->n; i++) {
         n = format_check(FORMAT_LABEL_VALUE, value_text(&values->items[i]), problems);
         for (size_t j = 0; j < n; j++)
-            field_error(errs, FIELD_INVALID, arena_printf(errs->arena, "%s[%zu]", values_at, i), &values->items[i], "%s",
-                        problems[j]);
+            field_error(errs, FIELD_INVALID, arena_printf(errs->arena, "%s[%zu]", values_at, i),
+                        &values->items[i], "%s", problems[j]);
     }
 }
 
@@ -111,22 +112,26 @@ static int validate(const struct review *v, bool is_self, bool is_local, struct 
                     "exactly one of nonResourceAttributes or resourceAttributes must be specified");
     check_selector(resource, "fieldSelector", &errs);
     check_selector(resource, "labelSelector", &errs);
-    if (!is_self && value_is_empty(value_get(spec, TEXT("user"))) && value_is_empty(value_get(spec, TEXT("groups"))))
-        field_error(&errs, FIELD_INVALID, "spec.user", &no_text, "at least one of user or group must be specified");
+    if (!is_self && value_is_empty(value_get(spec, TEXT("user"))) &&
+        value_is_empty(value_get(spec, TEXT("groups"))))
+        field_error(&errs, FIELD_INVALID, "spec.user", &no_text,
+                    "at least one of user or group must be specified");
     check_metadata(v, is_local, &errs);
     if (is_local && resource) {
         struct text namespace = value_get_text(resource, TEXT("namespace"));
         const struct value bad = value_string(namespace);
         if (!text_eq(namespace, v->namespace))
-            field_error(&errs, FIELD_INVALID, "spec.resourceAttributes.namespace", &bad, "must match metadata.namespace");
+            field_error(&errs, FIELD_INVALID, "spec.resourceAttributes.namespace", &bad,
+                        "must match metadata.namespace");
     }
     if (is_local && path)
-        field_error(&errs, FIELD_INVALID, "spec.nonResourceAttributes", path, "disallowed on this kind of request");
+        field_error(&errs, FIELD_INVALID, "spec.nonResourceAttributes", path,
+                    "disallowed on this kind of request");
     /* Upstream's internal objects have lost their kind by now, so the error names none. */
     return errs.n ? status_invalid(st, v->kind->gvk.group, TEXT(""), TEXT(""), &errs) : 0;
 }
 
-/* --- the question ---------------------------------------------------------------------------------------------------------- */
+/* --- the question --- */
 
 static struct text *texts_of(struct arena *a, const struct value *list, size_t *ret_n)
 {
@@ -143,7 +148,8 @@ static void read_user(struct arena *a, const struct value *spec, struct user_inf
 {
     const struct value *extra = value_get(spec, TEXT("extra"));
 
-    *ret = (struct user_info){.name = value_get_text(spec, TEXT("user")), .uid = value_get_text(spec, TEXT("uid"))};
+    *ret = (struct user_info){.name = value_get_text(spec, TEXT("user")),
+                              .uid = value_get_text(spec, TEXT("uid"))};
     ret->groups = texts_of(a, value_get(spec, TEXT("groups")), &ret->n_groups);
     if (!extra || extra->kind != VALUE_OBJECT)
         return;
@@ -155,8 +161,8 @@ static void read_user(struct arena *a, const struct value *spec, struct user_inf
     }
 }
 
-/* What of a selector could be understood, and whether that was less than all. What is left out makes the question broader,
- * never narrower. */
+/* What of a selector could be understood, and whether that was less than all. What is left out makes the
+ * question broader, never narrower. */
 struct selection {
     struct selector selector;
     bool is_partial;
@@ -177,7 +183,10 @@ static bool read_label_requirement(struct arena *a, const struct value *v, struc
     static const struct {
         const char *name;
         enum selector_op op;
-    } ops[] = {{"In", SELECT_IN}, {"NotIn", SELECT_NOT_IN}, {"Exists", SELECT_EXISTS}, {"DoesNotExist", SELECT_NOT_EXISTS}};
+    } ops[] = {{"In", SELECT_IN},
+               {"NotIn", SELECT_NOT_IN},
+               {"Exists", SELECT_EXISTS},
+               {"DoesNotExist", SELECT_NOT_EXISTS}};
     struct text op = value_get_text(v, TEXT("operator"));
 
     *ret = (struct requirement){.key = value_get_text(v, TEXT("key"))};
@@ -192,8 +201,8 @@ static bool read_label_requirement(struct arena *a, const struct value *v, struc
 }
 
 /* NULL: nothing of it is left, or there was none. */
-static const struct selector *read_selector(struct arena *a, const struct value *v, bool is_label, bool *ret_partial,
-                                            struct selector *ret)
+static const struct selector *read_selector(struct arena *a, const struct value *v, bool is_label,
+                                            bool *ret_partial, struct selector *ret)
 {
     CLEANUP(status_clear) struct status st = {0};
     struct text raw = value_get_text(v, TEXT("rawSelector"));
@@ -201,7 +210,8 @@ static const struct selector *read_selector(struct arena *a, const struct value 
     size_t n = requirements && requirements->kind == VALUE_LIST ? requirements->n : 0;
 
     *ret = (struct selector){0};
-    if (raw.n && (is_label ? selector_parse_labels(a, raw, ret, &st) : authz_parse_fields(a, raw, ret, &st)) < 0)
+    if (raw.n &&
+        (is_label ? selector_parse_labels(a, raw, ret, &st) : authz_parse_fields(a, raw, ret, &st)) < 0)
         *ret_partial = true;
     if (n)
         ret->requirements = ARENA_ARRAY(a, struct requirement, n);
@@ -252,7 +262,7 @@ static void read_question(struct review *v, const struct user_info *user, struct
                                       &ret->is_partial_labels, &ret->labels);
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------------------- */
+/* --- answers --- */
 
 static enum flow answer(struct review *v, struct value status)
 {
@@ -378,30 +388,35 @@ static enum flow review_self_rules(struct review *v)
 static enum flow review_self(struct review *v)
 {
     const struct user_info *user = &v->request->user;
-    struct value status = value_object(), info = value_object(), extra = value_object(), metadata = value_object();
+    struct value status = value_object(), info = value_object(), extra = value_object(),
+                 metadata = value_object();
     char *now = arena_alloc(v->arena, CLOCK_TEXT_MAX);
 
     value_add(v->arena, &info, TEXT("username"), value_string(user->name));
     value_add(v->arena, &info, TEXT("uid"), value_string(user->uid));
-    value_add(v->arena, &info, TEXT("groups"), list_of(v->arena, (struct text_span){user->groups, user->n_groups}));
+    value_add(v->arena, &info, TEXT("groups"),
+              list_of(v->arena, (struct text_span){user->groups, user->n_groups}));
     for (size_t i = 0; i < user->n_extra; i++)
         value_add(v->arena, &extra, user->extra[i].key,
                   list_of(v->arena, (struct text_span){user->extra[i].values, user->extra[i].n_values}));
     value_add(v->arena, &info, TEXT("extra"), extra);
     value_add(v->arena, &status, TEXT("userInfo"), info);
-    value_add(v->arena, &metadata, TEXT("creationTimestamp"), value_string(clock_rfc3339(clock_now_ns(), now)));
+    value_add(v->arena, &metadata, TEXT("creationTimestamp"),
+              value_string(clock_rfc3339(clock_now_ns(), now)));
     value_set(v->arena, &v->tree, TEXT("metadata"), metadata);
     return answer(v, status);
 }
 
-/* --- entry ---------------------------------------------------------------------------------------------------------------------- */
+/* --- entry --- */
 
 static const struct {
     const char *kind;
     enum flow (*review)(struct review *v);
 } reviews[] = {
-    {"SubjectAccessReview", review_subject_access},     {"LocalSubjectAccessReview", review_local_access},
-    {"SelfSubjectAccessReview", review_self_access},    {"SelfSubjectRulesReview", review_self_rules},
+    {"SubjectAccessReview", review_subject_access},
+    {"LocalSubjectAccessReview", review_local_access},
+    {"SelfSubjectAccessReview", review_self_access},
+    {"SelfSubjectRulesReview", review_self_rules},
     {"SelfSubjectReview", review_self},
 };
 

@@ -18,7 +18,7 @@
 #define SLOW_BYTES (4 << 20)      /* a live watcher that lags by more than this is cut off */
 #define INITIAL_BATCH (256 << 10) /* how much of the initial objects is queued at once */
 #define BOOKMARK_MS 60000
-#define LENGTH_BYTES 4 /* before each event of a protobuf stream */
+#define LENGTH_BYTES 4        /* before each event of a protobuf stream */
 #define LAST_BOOKMARK_MS 2000 /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
 
 struct watch {
@@ -33,8 +33,8 @@ struct watch {
     struct stream *stream; /* our reference */
     bool has_bookmarks, wants_initial, wants_end_bookmark;
     struct watch_counters counters;
-    bool is_counted;       /* its events are; upstream does not count those of WebSockets */
-    int64_t asked_ns;      /* when the request came */
+    bool is_counted;   /* its events are; upstream does not count those of WebSockets */
+    int64_t asked_ns;  /* when the request came */
     size_t frame_skip; /* WebSocket messages have lengths of their own: what of a frame is not sent */
     int64_t ends_at_ms;
 
@@ -81,7 +81,7 @@ void watch_request_ended(struct watch *w)
 static void add_length_be(struct buffer *b, size_t n)
 {
     const unsigned char bytes[LENGTH_BYTES] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
-                                    (unsigned char)(n >> 8), (unsigned char)n};
+                                               (unsigned char)(n >> 8), (unsigned char)n};
 
     buffer_add_bytes(b, bytes, sizeof(bytes));
 }
@@ -473,7 +473,8 @@ static struct watch *watch_new(struct call *c, const struct list_options *o)
     if (c->namespace.n)
         memcpy(w->namespace, c->namespace.p, c->namespace.n);
     w->has_bookmarks = o->allow_bookmarks;
-    w->ends_at_ms = clock_mono_ms() + (o->timeout_s ? given_timeout_ms(o->timeout_s) : random_timeout_ms(c->e));
+    w->ends_at_ms =
+        clock_mono_ms() + (o->timeout_s ? given_timeout_ms(o->timeout_s) : random_timeout_ms(c->e));
     w->timer.fire = watch_timer;
     pthread_mutex_init(&w->mu, NULL);
     pthread_mutex_init(&w->order_mu, NULL);
@@ -519,8 +520,8 @@ static void begin(struct watch *w, const struct list_options *o, uint64_t revisi
     pump(w);
 }
 
-/* The initial objects cannot be as fresh as the client wants them. Past the checks of its options, what goes wrong is told
- * within the watch. */
+/* The initial objects cannot be as fresh as the client wants them. Past the checks of its options, what goes
+ * wrong is told within the watch. */
 static void push_too_large(struct watch *w, uint64_t revision)
 {
     struct status st = {0};

@@ -78,6 +78,10 @@ static void set_tls(CURL *e, const struct http_tls *tls)
 {
     if (tls->ca_file)
         curl_easy_setopt(e, CURLOPT_CAINFO, tls->ca_file);
+    if (tls->ca_pem.p) {
+        struct curl_blob blob = {(void *)tls->ca_pem.p, tls->ca_pem.n, CURL_BLOB_NOCOPY};
+        curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &blob);
+    }
     if (tls->cert_file)
         curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert_file);
     if (tls->key_file)
@@ -227,10 +231,30 @@ static void put_away(struct http_client *c, struct http_exchange *x)
     x->ended_ns = clock_mono_ns();
 }
 
+/* For how long the answer may be kept: RFC 9111, as far as max-age and what forbids it go. */
+static int64_t read_max_age(CURL *e)
+{
+    struct curl_header *h = NULL;
+    struct text rest, part;
+    int64_t age_s = -1;
+    if (curl_easy_header(e, "Cache-Control", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+        return -1;
+    rest = text_of(h->value);
+    while (text_split(&rest, ',', &part)) {
+        part = text_trim(part);
+        if (text_eq_nocase(part, TEXT("no-cache")) || text_eq_nocase(part, TEXT("no-store")))
+            return 0;
+        if (text_eq_nocase(text_first(part, 8), TEXT("max-age=")) && !text_to_i64(text_from(part, 8), &age_s))
+            age_s = -1;
+    }
+    return age_s < 0 ? -1 : age_s;
+}
+
 static void finish(struct http_client *c, struct http_exchange *x, CURLcode rc)
 {
     long code = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &code);
+    x->max_age_s = read_max_age(x->easy);
     put_away(c, x);
     x->code = (int)code;
     if (x->is_canceled)

@@ -55,9 +55,11 @@ struct grpc_client {
     int cancel_fd;
     atomic_bool is_cancelled;
     pthread_mutex_t mu;
-    int fd;                   /* mu: -1: not connected */
-    nghttp2_session *session; /* mu */
-    struct call *call;        /* mu: the one that runs */
+    pthread_cond_t ended;
+    bool is_busy;             /* mu: a call runs; what follows is its own */
+    int fd;                   /* -1: not connected */
+    nghttp2_session *session;
+    struct call *call;
 };
 
 /* --- what nghttp2 tells ----------------------------------------------------------------------------------------------- */
@@ -213,13 +215,21 @@ static int connect_socket(struct grpc_client *c)
     return error;
 }
 
+/* By the clock that poll goes by, whatever clock.h is made to say. */
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* --- moving bytes ----------------------------------------------------------------------------------------------------------- */
 
 /* Waits for the descriptor; DEADLINE_EXCEEDED or CANCELLED when it is not to be. */
 static enum grpc_code wait_for(struct grpc_client *c, int fd, short events, int64_t end_ms)
 {
     struct pollfd p[] = {{.fd = c->cancel_fd, .events = POLLIN}, {.fd = fd, .events = events}};
-    int64_t left = end_ms - clock_mono_ms();
+    int64_t left = end_ms - now_ms();
     if (left <= 0)
         return GRPC_DEADLINE_EXCEEDED;
     poll(p, fd < 0 ? 1 : 2, (int)(left < INT32_MAX ? left : INT32_MAX));
@@ -288,9 +298,9 @@ static enum grpc_code be_connected(struct grpc_client *c, int64_t end_ms, struct
         int error = c->socket ? connect_socket(c) : ENOTCONN;
         if (error == 0)
             break;
-        int64_t until = clock_mono_ms() + CONNECT_RETRY_MS;
+        int64_t until = now_ms() + CONNECT_RETRY_MS;
         enum grpc_code code = wait_for(c, -1, 0, until < end_ms ? until : end_ms);
-        if (code == GRPC_CANCELLED || clock_mono_ms() >= end_ms || !c->socket) {
+        if (code == GRPC_CANCELLED || now_ms() >= end_ms || !c->socket) {
             char why[256];
             snprintf(why, sizeof(why), ": connection error: dial unix %.150s: %s", c->socket ? c->socket : "",
                      strerror(error));
@@ -376,7 +386,7 @@ static enum grpc_code conclude(struct call *call, struct buffer *ret, struct sta
     return GRPC_OK;
 }
 
-static enum grpc_code call_locked(struct grpc_client *c, const char *method, struct text message, int64_t end_ms,
+static enum grpc_code call_alone(struct grpc_client *c, const char *method, struct text message, int64_t end_ms,
                                   struct buffer *ret, struct status *st)
 {
     struct call call = {.message = message, .code = -1, .stream = -1};
@@ -386,7 +396,7 @@ static enum grpc_code call_locked(struct grpc_client *c, const char *method, str
     if (code != GRPC_OK)
         return code;
     c->call = &call;
-    submit(c, method, end_ms - clock_mono_ms());
+    submit(c, method, end_ms - now_ms());
     code = call.stream < 0 ? fail(st, GRPC_UNAVAILABLE, "%s", "no more streams") : run(c, end_ms, st);
     if (code == GRPC_OK)
         code = conclude(&call, ret, st);
@@ -400,23 +410,37 @@ static enum grpc_code call_locked(struct grpc_client *c, const char *method, str
     return code;
 }
 
+/* Waits for the call that runs, not a mutex, since waiting has an end. False: it did not end in time. */
+static bool take_turn(struct grpc_client *c, int64_t end_ms)
+{
+    const struct timespec until = {.tv_sec = end_ms / 1000, .tv_nsec = end_ms % 1000 * 1000000};
+    int rc = 0;
+    pthread_mutex_lock(&c->mu);
+    while (c->is_busy && rc == 0)
+        rc = pthread_cond_timedwait(&c->ended, &c->mu, &until);
+    bool is_mine = !c->is_busy;
+    c->is_busy = true;
+    pthread_mutex_unlock(&c->mu);
+    return is_mine;
+}
+
+static void end_turn(struct grpc_client *c)
+{
+    pthread_mutex_lock(&c->mu);
+    c->is_busy = false;
+    pthread_mutex_unlock(&c->mu);
+    pthread_cond_signal(&c->ended);
+}
+
 enum grpc_code grpc_call(struct grpc_client *c, const char *method, struct text message, int64_t timeout_ms,
                          struct buffer *ret, struct status *st)
 {
-    int64_t end_ms = clock_mono_ms() + timeout_ms;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    if (pthread_mutex_clocklock(&c->mu, CLOCK_MONOTONIC, &until) != 0)
+    int64_t end_ms = now_ms() + timeout_ms;
+    if (!take_turn(c, end_ms))
         return fail_waiting(st, GRPC_DEADLINE_EXCEEDED, "");
     enum grpc_code code = atomic_load(&c->is_cancelled) ? fail_waiting(st, GRPC_CANCELLED, "")
-                                                        : call_locked(c, method, message, end_ms, ret, st);
-    pthread_mutex_unlock(&c->mu);
+                                                        : call_alone(c, method, message, end_ms, ret, st);
+    end_turn(c);
     return code;
 }
 
@@ -427,6 +451,11 @@ static struct grpc_client *client_new(void)
     struct grpc_client *c = xcalloc(1, sizeof(*c));
     c->fd = -1;
     c->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->ended, &attr);
+    pthread_condattr_destroy(&attr);
     pthread_mutex_init(&c->mu, NULL);
     return c;
 }
@@ -461,6 +490,7 @@ void grpc_client_free(struct grpc_client *c)
     if (c->cancel_fd >= 0)
         close(c->cancel_fd);
     pthread_mutex_destroy(&c->mu);
+    pthread_cond_destroy(&c->ended);
     free(c->socket);
     free(c);
 }

@@ -115,6 +115,7 @@ void stream_detach(struct stream *s);                           /* once; runs cl
 enum stream_taken { STREAM_MESSAGE, STREAM_NOTHING, STREAM_END /* all was taken */, STREAM_CUT };
 void stream_set_reader(struct stream *s, void (*wake)(void *ctx), void *ctx);
 enum stream_taken stream_take(struct stream *s, struct text *ret); /* until the next call */
+bool stream_is_cut(struct stream *s); /* the reader was woken for it, too */
 
 /* --- websocket_loop.c --- */
 

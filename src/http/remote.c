@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Webhooks' side of the HTTP client: a kubeconfig in, requests with retries out. Keys and certificates that stand in the
- * kubeconfig itself become files in memory, since the client reads files. */
+/* Webhooks' side of the HTTP client: a kubeconfig in, requests with retries out. Keys and certificates that
+ * stand in the kubeconfig itself become files in memory, since the client reads files. */
 #include "http/remote.h"
 
 #include <pthread.h>
@@ -29,10 +29,11 @@ struct remote {
     size_t n_memory_files;
 };
 
-/* --- kubeconfig ---------------------------------------------------------------------------------------------------------------- */
+/* --- kubeconfig --- */
 
 /* The member `inner` of the item of that name in one of the file's lists. */
-static const struct value *named(const struct value *root, const char *list_key, struct text name, const char *inner)
+static const struct value *named(const struct value *root, const char *list_key, struct text name,
+                                 const char *inner)
 {
     const struct value *list = value_get(root, text_of(list_key));
 
@@ -54,8 +55,8 @@ static const char *resolve(struct arena *a, const char *kubeconfig, struct text 
 }
 
 /* NAME, the path of a file, or NAME-data, base64 of its content. */
-static int file_of(struct remote *r, const char *kubeconfig, const struct value *v, const char *name, const char **ret,
-                   struct status *st)
+static int file_of(struct remote *r, const char *kubeconfig, const struct value *v, const char *name,
+                   const char **ret, struct status *st)
 {
     struct text data = value_get_text(v, arena_textf(r->arena, "%s-data", name)), bytes;
 
@@ -83,10 +84,11 @@ static void add_credentials(struct remote *r, const char *kubeconfig, const stru
     else if (name.n)
         r->headers[r->n_headers++] = (struct http_header_out){
             TEXT("Authorization"),
-            arena_textf(r->arena, "Basic %.*s",
-                        TEXT_ARG(base64_encode(r->arena, BASE64_STANDARD,
-                                               arena_textf(r->arena, "%.*s:%.*s", TEXT_ARG(name),
-                                                           TEXT_ARG(value_get_text(user, TEXT("password")))))))};
+            arena_textf(
+                r->arena, "Basic %.*s",
+                TEXT_ARG(base64_encode(r->arena, BASE64_STANDARD,
+                                       arena_textf(r->arena, "%.*s:%.*s", TEXT_ARG(name),
+                                                   TEXT_ARG(value_get_text(user, TEXT("password")))))))};
 }
 
 static int read_kubeconfig(struct remote *r, const char *path, struct status *st)
@@ -95,17 +97,22 @@ static int read_kubeconfig(struct remote *r, const char *path, struct status *st
     struct buffer content = BUFFER_IN(r->arena);
     struct value root;
 
-    if (file_read(path, &content, st) < 0 || yaml_read(r->arena, buffer_text(&content), &options, &root, st) < 0)
+    if (file_read(path, &content, st) < 0 ||
+        yaml_read(r->arena, buffer_text(&content), &options, &root, st) < 0)
         return -1;
     const struct value *context =
         named(&root, "contexts", value_get_text(&root, TEXT("current-context")), "context");
-    const struct value *cluster = named(&root, "clusters", value_get_text(context, TEXT("cluster")), "cluster");
+    const struct value *cluster =
+        named(&root, "clusters", value_get_text(context, TEXT("cluster")), "cluster");
     const struct value *user = named(&root, "users", value_get_text(context, TEXT("user")), "user");
-    struct text server = value_get_text(cluster, TEXT("server")), tls_name = value_get_text(cluster, TEXT("tls-server-name"));
+    struct text server = value_get_text(cluster, TEXT("server")),
+                tls_name = value_get_text(cluster, TEXT("tls-server-name"));
     if (!context)
-        return status_set(st, STATUS_BAD_REQUEST, "invalid configuration: no current-context that is in the file");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "invalid configuration: no current-context that is in the file");
     if (!text_starts(server, TEXT("https://")) && !text_starts(server, TEXT("http://")))
-        return status_set(st, STATUS_BAD_REQUEST, "invalid configuration: the current context's cluster has no server");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "invalid configuration: the current context's cluster has no server");
     r->url = arena_str(r->arena, server);
     r->tls.is_insecure = value_get_bool(cluster, TEXT("insecure-skip-tls-verify"), false);
     r->tls.server_name = tls_name.n ? arena_str(r->arena, tls_name) : NULL;
@@ -153,7 +160,7 @@ void remote_close(struct remote *r)
     free(r);
 }
 
-/* --- requests -------------------------------------------------------------------------------------------------------------------- */
+/* --- requests --- */
 
 struct call {
     struct http_exchange exchange;
@@ -181,23 +188,31 @@ static void run(struct remote *r, struct call *c)
     pthread_mutex_unlock(&c->mu);
 }
 
-static enum remote_result judge(const struct remote *r, const struct http_exchange *x, bool *ret_again, struct status *st)
+/* What may pass at once is tried again, as upstream's DefaultShouldRetry has it: a connection that broke, a
+ * server that says so. A service that is not there, or takes its time, is not asked once more: somebody
+ * waits. */
+static enum remote_result judge(const struct remote *r, const struct http_exchange *x, bool *ret_again,
+                                struct status *st)
 {
-    *ret_again = true;
+    bool is_late = x->ended_ns - x->begun_ns >= x->timeout_ms * 1000000;
+
+    *ret_again = false;
     if (x->result == HTTP_DONE && x->code >= 200 && x->code <= 206)
         return REMOTE_SUCCESS;
     if (x->result != HTTP_DONE) {
+        *ret_again = x->result == HTTP_BROKEN && !is_late;
         status_record(st, STATUS_INTERNAL_ERROR, "Post \"%s\": %s", r->url, x->why);
-        return x->ended_ns - x->begun_ns >= r->timeout_ms * 1000000 ? REMOTE_TIMEOUT : REMOTE_ERROR;
+        return is_late ? REMOTE_TIMEOUT : REMOTE_ERROR;
     }
-    *ret_again = x->code == 429 || x->code >= 500;
-    status_record(st, STATUS_INTERNAL_ERROR, "Post \"%s\": the webhook answered with code %d", r->url, x->code);
+    *ret_again = x->code == 429 || x->code == 500 || x->code == 504;
+    status_record(st, STATUS_INTERNAL_ERROR, "Post \"%s\": the webhook answered with code %d", r->url,
+                  x->code);
     return x->code == 504 ? REMOTE_TIMEOUT : REMOTE_ERROR;
 }
 
 /* One try. */
-static enum remote_result post_once(struct remote *r, struct text body, struct buffer *ret_answer, bool *ret_again,
-                                    struct status *st)
+static enum remote_result post_once(struct remote *r, struct text body, int64_t timeout_ms,
+                                    struct buffer *ret_answer, bool *ret_again, struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     struct http_header_out headers[N_ELEMENTS(r->headers) + 1];
@@ -220,7 +235,7 @@ static enum remote_result post_once(struct remote *r, struct text body, struct b
                                         .headers = headers,
                                         .n_headers = n,
                                         .body = body,
-                                        .timeout_ms = r->timeout_ms,
+                                        .timeout_ms = timeout_ms,
                                         .answer_max = ANSWER_MAX,
                                         .done = call_done};
     run(r, &c);
@@ -233,16 +248,19 @@ static enum remote_result post_once(struct remote *r, struct text body, struct b
     return result;
 }
 
-enum remote_result remote_post(struct remote *r, struct text body, struct buffer *ret_answer, struct status *st)
+enum remote_result remote_post(struct remote *r, struct text body, struct buffer *ret_answer,
+                               struct status *st)
 {
     enum remote_result result = REMOTE_ERROR;
-    int64_t pause_ms = FIRST_PAUSE_MS;
+    int64_t pause_ms = FIRST_PAUSE_MS, end_ms = clock_mono_ms() + r->timeout_ms;
     bool is_again = true;
 
     for (unsigned i = 0; i < r->tries && is_again; i++, pause_ms += pause_ms / 2) {
+        if (i && clock_mono_ms() + pause_ms >= end_ms)
+            return REMOTE_TIMEOUT;
         if (i)
             usleep((useconds_t)pause_ms * 1000);
-        result = post_once(r, body, ret_answer, &is_again, st);
+        result = post_once(r, body, end_ms - clock_mono_ms(), ret_answer, &is_again, st);
         if (result == REMOTE_SUCCESS) {
             status_clear(st);
             return result;

@@ -111,12 +111,16 @@ void stream_unref(struct stream *s)
  * after unlocking. */
 static bool must_wake_locked(struct stream *s, bool even_if_blocked)
 {
+    if (s->reader_wake) {
+        if (s->lent == ASLEEP || even_if_blocked) /* a reader waits for room without a word */
+            s->reader_wake(s->reader_ctx);
+        s->lent = AWAKE;
+        return false;
+    }
     if (s->lent != ASLEEP && !(s->lent == BLOCKED && even_if_blocked))
         return false;
     s->lent = AWAKE;
-    if (s->reader_wake)
-        s->reader_wake(s->reader_ctx);
-    return !s->reader_wake;
+    return true;
 }
 
 static void wake(struct stream *s)
@@ -450,6 +454,14 @@ static bool nothing_now(struct stream *s, enum stream_taken *ret)
     *ret = s->state == STREAM_OPEN ? STREAM_NOTHING : s->state == STREAM_FINISHING ? STREAM_END : STREAM_CUT;
     pthread_mutex_unlock(&s->mu);
     return is_empty;
+}
+
+bool stream_is_cut(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    bool is_cut = s->state == STREAM_CLOSED;
+    pthread_mutex_unlock(&s->mu);
+    return is_cut;
 }
 
 enum stream_taken stream_take(struct stream *s, struct text *ret)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames and the handshake. The reader is fed with whatever has come and tells of pieces, so that a message of any
- * length takes no memory; only control frames, 125 bytes at most, are collected. */
+/* Frames and the handshake. The reader is fed with whatever has come and tells of pieces, so that a message
+ * of any length takes no memory; only control frames, 125 bytes at most, are collected. */
 #include "http/websocket.h"
 
 #include <gnutls/crypto.h>

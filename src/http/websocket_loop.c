@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread with an epoll set serves all connections that have become WebSockets, however many. Such a connection is
- * suspended before it is answered and lent to this thread, which writes the answer's header itself: libmicrohttpd's own upgrade
- * would, over TLS, forward through whatever is left of the connection's memory, mostly four bytes at a time, and closing such
- * a connection from another thread is a race inside libmicrohttpd. A connection sleeps until its stream has something (wake,
- * from the producer's thread, through the list of ready ones and an eventfd), its client has, or its socket takes more.
+/* One thread with an epoll set serves all connections that have become WebSockets, however many. Such a
+ * connection is suspended before it is answered and lent to this thread, which writes the answer's header
+ * itself: libmicrohttpd's own upgrade would, over TLS, forward through whatever is left of the connection's
+ * memory, mostly four bytes at a time, and closing such a connection from another thread is a race inside
+ * libmicrohttpd. A connection sleeps until its stream has something (wake, from the producer's thread,
+ * through the list of ready ones and an eventfd), its client has, or its socket takes more.
  *
  *   OPEN --stream ended, client closed, error--> CLOSING --close frame sent, or it cannot be--> given back
  *
- * Given back, the connection is resumed; on_request is called once more and has it closed, which unwinds the chain and detaches
- * the stream. */
+ * Given back, the connection is resumed; on_request is called once more and has it closed, which unwinds the
+ * chain and detaches the stream. */
 #include <errno.h>
 #include <gnutls/gnutls.h>
 #include <netinet/in.h>
@@ -118,8 +119,9 @@ static bool next_message(struct websocket *w)
     case STREAM_NOTHING:
         return false;
     case STREAM_MESSAGE:
-        buffer_add_bytes(&w->frame, header,
-                         websocket_header(header, w->is_text ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, w->message.n));
+        buffer_add_bytes(
+            &w->frame, header,
+            websocket_header(header, w->is_text ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, w->message.n));
         return true;
     case STREAM_END:
         w->close_code = WEBSOCKET_NORMAL;
@@ -302,7 +304,7 @@ static bool join(struct websocket *w)
 
 static void serve(struct websocket *w, uint32_t events)
 {
-    bool is_alive = w->is_joined || join(w);
+    bool is_alive = (w->is_joined || join(w)) && !stream_is_cut(w->stream); /* cut off, perhaps amid a message */
 
     if (events & EPOLLOUT)
         w->waits_to_write = false;
@@ -328,7 +330,8 @@ static struct websocket *take_ready(struct websocket_loop *loop)
     return w;
 }
 
-/* As many as are ready now; who is woken again has its turn after the sockets have theirs. False: the loop ends. */
+/* As many as are ready now; who is woken again has its turn after the sockets have theirs. False: the loop
+ * ends. */
 static bool serve_ready(struct websocket_loop *loop)
 {
     const uint64_t one = 1;

@@ -128,9 +128,7 @@ static int by_age(const void *x, const void *y)
     const struct manager *a = *(struct manager *const *)x, *b = *(struct manager *const *)y;
     int64_t at_a = seconds_of(a), at_b = seconds_of(b);
 
-    if (at_a != at_b)
-        return at_a < at_b ? -1 : 1;
-    return by_order(a, b);
+    return at_a != at_b ? (at_a < at_b ? -1 : 1) : manager_cmp(a, b);
 }
 
 static size_t count_updaters(const struct managers *ms)
@@ -215,9 +213,9 @@ static struct change change_of(const struct managing *m)
         .arena = m->arena, .kind = m->kind, .reset = field_set_of_names(m->arena, m->reset, m->n_reset)};
 }
 
-/* Records the change from before to after, both of m's kind, as made by this manager. */
-static void record_update(const struct managing *m, struct managers *ms, const struct value *before, const struct value *after,
-                          struct text name)
+/* Records the change from before to after, both of m's kind, as made by this manager. -1: that cannot be told. */
+static int record_update(const struct managing *m, struct managers *ms, const struct value *before, const struct value *after,
+                         struct text name)
 {
     const struct change c = change_of(m);
     const struct manager like = {.name = name.n ? name : TEXT("unknown"),
@@ -227,7 +225,8 @@ static void record_update(const struct managing *m, struct managers *ms, const s
     struct manager *own;
 
     managers_reconcile(ms, &c);
-    managers_update(ms, &c, before, after, &fields);
+    if (managers_update(ms, &c, before, after, &fields) < 0)
+        return -1;
     fields = stripped(m->arena, field_set_difference_deep(m->arena, fields, c.reset));
     if (fields) {
         own = managers_find(ms, &like);
@@ -238,6 +237,7 @@ static void record_update(const struct managing *m, struct managers *ms, const s
     }
     while (count_updaters(ms) > UPDATERS_MAX && merge_oldest(ms))
         ;
+    return 0;
 }
 
 static bool is_reset(const struct value *list)
@@ -283,12 +283,11 @@ void managed_update(const struct managing *m, const struct value *live, struct v
         set_managed(m->arena, obj, &ms);
         return;
     }
-    if (live ? show(m, live, &before, &st) < 0 : (before = empty_object(m->arena, m->kind), false))
+    if (!live)
+        before = empty_object(m->arena, m->kind);
+    if ((live && show(m, live, &before, &st) < 0) || show(m, obj, &after, &st) < 0 ||
+        record_update(m, &ms, &before, &after, m->manager) < 0)
         ms.n = 0;
-    else if (show(m, obj, &after, &st) < 0)
-        ms.n = 0;
-    else
-        record_update(m, &ms, &before, &after, m->manager);
     set_managed(m->arena, obj, &ms);
 }
 
@@ -298,122 +297,136 @@ static struct text name_of(struct arena *a, const struct value *obj, const struc
 {
     const struct value *metadata = value_get(obj, TEXT("metadata"));
 
-    return arena_textf(a, "%.*s/%.*s; %.*s, Kind=%.*s", TEXT_ARG(value_get_text(metadata, TEXT("namespace"))),
-                       TEXT_ARG(value_get_text(metadata, TEXT("name"))), TEXT_ARG(kind->api_version),
-                       TEXT_ARG(kind->gvk.kind));
+    return arena_textf(a, "%.*s/%.*s; %.*s/%.*s, Kind=%.*s", TEXT_ARG(value_get_text(metadata, TEXT("namespace"))),
+                       TEXT_ARG(value_get_text(metadata, TEXT("name"))), TEXT_ARG(kind->gvk.group),
+                       TEXT_ARG(kind->gvk.version), TEXT_ARG(kind->gvk.kind));
 }
 
-static int check_patch(const struct managing *m, const struct value *patch, struct status *st)
+static int check_kind(const struct managing *m, const struct value *patch, struct status *st)
+{
+    struct text group, version, api_version = value_get_text(patch, TEXT("apiVersion"));
+    struct text kind = value_get_text(patch, TEXT("kind"));
+
+    if (text_eq(api_version, m->kind->api_version) && text_eq(kind, m->kind->gvk.kind))
+        return 0;
+    group_version_parse(api_version, &group, &version);
+    return status_set(st, STATUS_BAD_REQUEST, "invalid object type: %.*s/%.*s, Kind=%.*s", TEXT_ARG(group),
+                      TEXT_ARG(version), TEXT_ARG(kind));
+}
+
+/* what: the words before the object's name, after: those behind it. */
+static int check_typed(const struct managing *m, const struct value *obj, bool allows_repeats, const char *what,
+                       const char *after, struct status *st)
 {
     const struct schema_type type = {.kind = TYPE_STRUCT, .schema = m->kind->schema};
-    struct text group, version, api_version = value_get_text(patch, TEXT("apiVersion"));
-    struct text kind = value_get_text(patch, TEXT("kind")), problem;
-    const struct value *managed = value_at(patch, "metadata", "managedFields", NULL);
+    struct text problem = typed_problem(m->arena, typed_of(&type), obj, allows_repeats);
 
-    if (!text_eq(api_version, m->kind->api_version) || !text_eq(kind, m->kind->gvk.kind)) {
-        group_version_parse(api_version, &group, &version);
-        return status_set(st, STATUS_BAD_REQUEST, "invalid object type: %.*s/%.*s, Kind=%.*s", TEXT_ARG(group),
-                          TEXT_ARG(version), TEXT_ARG(kind));
-    }
-    if (managed && managed->kind != VALUE_NULL)
-        return status_set(st, STATUS_BAD_REQUEST, "metadata.managedFields must be nil");
-    problem = typed_problem(m->arena, typed_of(&type), patch, false);
-    if (problem.n)
-        return status_set(st, STATUS_UNKNOWN, "failed to create typed patch object (%.*s): %.*s",
-                          TEXT_ARG(name_of(m->arena, patch, m->kind)), TEXT_ARG(problem));
+    if (!problem.n)
+        return 0;
+    return status_set(st, STATUS_UNKNOWN, "%s (%.*s)%s: %.*s", what, TEXT_ARG(name_of(m->arena, obj, m->kind)), after,
+                      TEXT_ARG(problem));
+}
+
+/* An object of which nothing is recorded belongs to everybody: what it has becomes the fields of one manager. */
+static int begin_managing(const struct managing *m, const struct value *empty, const struct value *live, struct managers *ms,
+                          struct status *st)
+{
+    if (check_typed(m, live, true, "failed to create manager for existing fields: failed to convert new object",
+                    " to smd typed", st) < 0)
+        return -1;
+    if (record_update(m, ms, empty, live, TEXT("before-first-apply")) < 0)
+        return status_set(st, STATUS_UNKNOWN, "failed to create manager for existing fields");
     return 0;
 }
 
-/* The fields that kubectl's client-side apply last set and that are still as it set them. */
-static const struct field_set *client_side_fields(const struct managing *m, const struct value *live)
+static int check_both(const struct managing *m, const struct value *live, const struct value *patch, struct status *st)
 {
-    CLEANUP(status_clear) struct status st = {0};
-    const struct schema_type type = {.kind = TYPE_STRUCT, .schema = m->kind->schema};
-    struct text json = value_text(value_at(live, "metadata", "annotations", LAST_APPLIED, NULL));
-    struct value last;
+    const struct value *managed = value_at(patch, "metadata", "managedFields", NULL);
 
-    if (!json.n || json_read(m->arena, json, NULL, &last, &st) < 0 || last.kind != VALUE_OBJECT ||
-        !text_eq(value_get_text(&last, TEXT("apiVersion")), m->kind->api_version) ||
-        typed_problem(m->arena, typed_of(&type), &last, false).n)
-        return NULL;
-    const struct field_set *fields = typed_fields(m->arena, typed_of(&type), &last);
-    struct comparison c = typed_compare(m->arena, typed_of(&type), &last, live);
-    fields = field_set_difference(m->arena, fields, c.modified);
-    fields = field_set_difference(m->arena, fields, c.added);
-    return field_set_difference(m->arena, fields, c.removed);
+    if (managed && managed->kind != VALUE_NULL)
+        return status_set(st, STATUS_BAD_REQUEST, "metadata.managedFields must be nil");
+    if (check_typed(m, patch, false, "failed to create typed patch object", "", st) < 0)
+        return -1;
+    return check_typed(m, live, true, "failed to create typed live object", "", st);
 }
 
-struct members {
-    struct map paths;
+struct applying {
+    const struct managing *m;
+    const struct value *live;
 };
 
-static void note_path(void *ctx, struct text path)
+/* The fields that kubectl's client-side apply last set and that are still as it set them: a kubectl that begins to apply by the
+ * server has no conflict over them. */
+static const struct field_set *client_side_fields(void *ctx)
 {
-    struct members *members = ctx;
+    CLEANUP(status_clear) struct status st = {0};
+    const struct applying *ap = ctx;
+    struct arena *a = ap->m->arena;
+    const struct schema_type type = {.kind = TYPE_STRUCT, .schema = ap->m->kind->schema};
+    struct text json = value_text(value_at(ap->live, "metadata", "annotations", LAST_APPLIED, NULL));
+    struct typed t = typed_of(&type);
+    struct value last;
 
-    map_put(&members->paths, path, members);
-}
-
-/* Conflicts over what kubectl itself set on the client's side are none. */
-static bool are_all_own(struct arena *a, const struct status *conflict, const struct field_set *own)
-{
-    struct members members = {0};
-    bool are = own != NULL;
-
-    field_set_each(own, a, note_path, &members);
-    for (size_t i = 0; are && i < conflict->n_causes; i++)
-        are = map_get(&members.paths, text_of(conflict->causes[i].field)) != NULL;
-    map_deinit(&members.paths);
-    return are;
-}
-
-static struct managers copy_of(const struct managers *ms)
-{
-    struct managers copy = {.arena = ms->arena};
-
-    for (size_t i = 0; i < ms->n; i++)
-        managers_add(&copy, &ms->p[i]);
-    return copy;
+    if (!json.n || json_read(a, json, NULL, &last, &st) < 0 || last.kind != VALUE_OBJECT ||
+        !text_eq(value_get_text(&last, TEXT("apiVersion")), ap->m->kind->api_version) ||
+        typed_problem(a, t, &last, false).n || typed_problem(a, t, ap->live, false).n)
+        return NULL;
+    const struct field_set *fields = typed_fields(a, t, &last);
+    struct comparison c = typed_compare(a, t, &last, ap->live);
+    fields = field_set_difference(a, fields, c.modified);
+    fields = field_set_difference(a, fields, c.added);
+    return field_set_difference(a, fields, c.removed);
 }
 
 static int apply(const struct managing *m, struct managers *ms, const struct value *live, const struct value *patch, bool force,
                  struct value *ret, bool *ret_is_same, struct status *st)
 {
-    const struct change c = change_of(m);
+    const struct applying ap = {m, live};
+    struct change c = change_of(m);
     const struct manager who = {.name = m->manager.n ? m->manager : TEXT("unknown"),
                                 .api_version = m->kind->api_version,
                                 .subresource = m->subresource,
                                 .is_apply = true};
-    struct managers before = copy_of(ms);
 
+    if (text_is(m->manager, "kubectl"))
+        c.yielded = client_side_fields, c.ctx = (void *)&ap;
     managers_reconcile(ms, &c);
-    if (managers_apply(ms, &c, live, patch, &who, force, ret, ret_is_same, st) == 0)
-        return 0;
-    if (st->reason != STATUS_CONFLICT || force || !text_is(m->manager, "kubectl") ||
-        !are_all_own(m->arena, st, client_side_fields(m, live)))
-        return -1;
-    status_clear(st);
-    *ms = before;
-    managers_reconcile(ms, &c);
-    return managers_apply(ms, &c, live, patch, &who, true, ret, ret_is_same, st);
+    return managers_apply(ms, &c, live, patch, &who, force, ret, ret_is_same, st);
+}
+
+static int by_key(const void *x, const void *y)
+{
+    return text_cmp(member_key(x), member_key(y));
+}
+
+/* As Go writes maps. */
+static void sort_members(struct value *v)
+{
+    for (size_t i = 0; v->kind == VALUE_LIST && i < v->n; i++)
+        sort_members(&v->items[i]);
+    if (v->kind != VALUE_OBJECT || !v->n)
+        return;
+    qsort(v->members, v->n, sizeof(*v->members), by_key);
+    for (size_t i = 0; i < v->n; i++)
+        sort_members(&v->members[i].value);
 }
 
 /* kubectl's own record of what it applied follows what it applies by the server. */
 static void renew_last_applied(struct arena *a, const struct value *patch, struct value *obj)
 {
-    struct value *annotations = value_at(obj, "metadata", "annotations", NULL);
-    struct value *there = value_get(annotations, TEXT(LAST_APPLIED)), copy;
+    struct value *there = value_at(obj, "metadata", "annotations", LAST_APPLIED, NULL), *metadata, *annotations, copy;
     struct buffer json = BUFFER_IN(a);
 
     if (!value_text(there).n)
         return;
     copy = value_copy(a, patch);
-    annotations = value_at(&copy, "metadata", "annotations", NULL);
-    if (annotations && annotations->kind == VALUE_OBJECT) {
+    metadata = value_get(&copy, TEXT("metadata"));
+    annotations = value_get(metadata, TEXT("annotations"));
+    if (annotations && annotations->kind == VALUE_OBJECT)
         value_remove(annotations, TEXT(LAST_APPLIED));
-        if (annotations->n == 0)
-            value_remove(value_get(&copy, TEXT("metadata")), TEXT("annotations"));
-    }
+    else if (annotations)
+        value_remove(metadata, TEXT("annotations"));
+    sort_members(&copy);
     json_write(&json, &copy);
     buffer_add_char(&json, '\n');
     *there = value_string(buffer_text(&json));
@@ -429,7 +442,7 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
     struct manager *own;
     struct value now, merged, empty = empty_object(m->arena, m->kind);
 
-    if (check_patch(m, patch, st) < 0)
+    if (check_kind(m, patch, st) < 0)
         return -1;
     if (read_managers(m->arena, value_at(live, "metadata", "managedFields", NULL), &ms, st) < 0)
         return status_wrap(st, "failed to decode managed fields");
@@ -437,8 +450,10 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
         return -1;
     if (!live)
         now = empty;
-    if (!ms.n)
-        record_update(m, &ms, &empty, &now, TEXT("before-first-apply"));
+    else if (!ms.n && begin_managing(m, &empty, &now, &ms, st) < 0)
+        return -1;
+    if (check_both(m, &now, patch, st) < 0)
+        return -1;
     if (apply(m, &ms, &now, patch, force, &merged, ret_is_same, st) < 0)
         return -1;
     own = managers_find(&ms, &like);

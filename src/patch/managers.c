@@ -27,6 +27,19 @@ struct manager *managers_find(struct managers *ms, const struct manager *like)
     return NULL;
 }
 
+int manager_cmp(const struct manager *a, const struct manager *b)
+{
+    int c = text_cmp(a->name, b->name);
+
+    if (c == 0)
+        c = (int)b->is_apply - (int)a->is_apply;
+    if (c == 0 && !a->is_apply)
+        c = text_cmp(a->api_version, b->api_version);
+    if (c == 0 && !a->subresource.n != !b->subresource.n)
+        return a->subresource.n ? -1 : 1; /* upstream compares JSON, where ',' comes before '}' */
+    return c ? c : text_cmp(a->subresource, b->subresource);
+}
+
 void managers_remove(struct managers *ms, struct manager *m)
 {
     size_t i = (size_t)(m - ms->p);
@@ -132,6 +145,15 @@ void managers_reconcile(struct managers *ms, const struct change *c)
 
 /* --- taking fields from others --- */
 
+struct conflict {
+    const struct manager *with;
+    struct text path;
+    size_t at; /* in order of arrival, which sorting keeps */
+};
+struct conflicts {
+    struct conflict *p;
+    size_t n, cap;
+};
 struct gathering {
     struct arena *arena;
     struct conflicts *to;
@@ -148,44 +170,66 @@ static void gather(void *ctx, struct text path)
         to->p = arena_grow(g->arena, to->p, to->cap * sizeof(*to->p), cap * sizeof(*to->p));
         to->cap = cap;
     }
-    to->p[to->n++] = (struct conflict){g->with, path};
+    to->p[to->n] = (struct conflict){g->with, path, to->n};
+    to->n++;
 }
 
-/* who NULL: a change that has no entry yet. conflicts NULL: others lose what changes. */
-static void take_fields(struct managers *ms, struct versions *vs, const struct manager *who, struct conflicts *conflicts)
+/* What m had of the fields that change. */
+static const struct field_set *fields_lost(const struct version *v, struct arena *a, const struct manager *m)
+{
+    return field_set_intersection(a, m->fields, field_set_union(a, v->changed.modified, v->changed.added));
+}
+
+/* All but `who` lose what changes; who NULL: a change that has no entry yet. */
+static void take_fields(struct managers *ms, struct versions *vs, const struct manager *who)
 {
     struct arena *a = vs->c->arena;
 
     for (size_t i = 0; i < ms->n; i++) {
         struct manager *m = &ms->p[i];
+        const struct version *v;
         if (m == who)
             continue;
-        const struct version *v = version_of(vs, m->api_version);
-        const struct field_set *lost;
+        v = version_of(vs, m->api_version);
         if (v->is_gone) {
-            if (!conflicts)
-                m->fields = NULL;
+            m->fields = NULL;
             continue;
         }
-        lost = field_set_intersection(a, m->fields, field_set_union(a, v->changed.modified, v->changed.added));
-        if (conflicts) {
-            field_set_each(lost, a, gather, &(struct gathering){a, conflicts, m});
-        } else {
-            m->fields = field_set_difference(a, m->fields, lost);
-            m->fields = field_set_difference(a, m->fields, v->changed.removed);
-        }
+        m->fields = field_set_difference(a, m->fields, fields_lost(v, a, m));
+        m->fields = field_set_difference(a, m->fields, v->changed.removed);
     }
 }
 
-void managers_update(struct managers *ms, const struct change *c, const struct value *before, const struct value *after,
-                     const struct field_set **ret_fields)
+/* What the others would lose, but for the fields of `yielded`. */
+static struct conflicts find_conflicts(struct managers *ms, struct versions *vs, const struct manager *who,
+                                       const struct field_set *yielded)
+{
+    struct arena *a = vs->c->arena;
+    struct conflicts conflicts = {0};
+
+    for (size_t i = 0; i < ms->n; i++) {
+        const struct manager *m = &ms->p[i];
+        const struct version *v = m == who ? NULL : version_of(vs, m->api_version);
+        if (v && !v->is_gone)
+            field_set_each(field_set_difference(a, fields_lost(v, a, m), yielded), a, gather,
+                           &(struct gathering){a, &conflicts, m});
+    }
+    return conflicts;
+}
+
+int managers_update(struct managers *ms, const struct change *c, const struct value *before, const struct value *after,
+                    const struct field_set **ret_fields)
 {
     struct versions vs = {.c = c, .before = before, .after = after};
     const struct version *own = version_of(&vs, c->kind->api_version);
 
     *ret_fields = field_set_union(c->arena, own->changed.modified, own->changed.added);
-    take_fields(ms, &vs, NULL, NULL);
+    take_fields(ms, &vs, NULL);
     remove_empty(ms);
+    for (size_t i = 0; i < vs.n; i++)
+        if (vs.p[i].changed.problem)
+            return -1;
+    return 0;
 }
 
 /* --- conflicts --- */
@@ -204,19 +248,12 @@ static const char *manager_text(struct arena *a, const struct manager *m)
     return buffer_str(&b);
 }
 
-/* As upstream's identifiers of managers sort. */
 static int by_manager(const void *x, const void *y)
 {
     const struct conflict *a = x, *b = y;
-    int c = text_cmp(a->with->name, b->with->name);
+    int c = manager_cmp(a->with, b->with);
 
-    if (c == 0)
-        c = (int)b->with->is_apply - (int)a->with->is_apply;
-    if (c == 0)
-        c = text_cmp(a->with->api_version, b->with->api_version);
-    if (c == 0)
-        c = text_cmp(a->with->subresource, b->with->subresource);
-    return c ? c : a < b ? -1 : 1;
+    return c ? c : a->at < b->at ? -1 : 1;
 }
 
 static int fail_conflicts(struct arena *a, struct conflicts *conflicts, struct status *st)
@@ -241,6 +278,16 @@ static int fail_conflicts(struct arena *a, struct conflicts *conflicts, struct s
         status_add_cause(st, "FieldManagerConflict", arena_str(a, conflicts->p[i].path), "conflict with %s",
                          manager_text(a, conflicts->p[i].with));
     return -1;
+}
+
+static int check_conflicts(struct managers *ms, struct versions *vs, const struct manager *who, struct status *st)
+{
+    const struct change *c = vs->c;
+    struct conflicts conflicts = find_conflicts(ms, vs, who, NULL);
+
+    if (conflicts.n && c->yielded)
+        conflicts = find_conflicts(ms, vs, who, c->yielded(c->ctx));
+    return conflicts.n ? fail_conflicts(c->arena, &conflicts, st) : 0;
 }
 
 /* --- applying --- */
@@ -330,7 +377,6 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
     struct typed t = typed_of(&type);
     struct manager *own = managers_find(ms, who);
     const struct manager last = own ? *own : (struct manager){0};
-    struct conflicts conflicts = {0};
     struct value merged;
 
     if (typed_merge(a, t, live, applied, &merged, st) < 0)
@@ -342,12 +388,9 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
     prune(&(struct pruning){c, ms}, last.fields, last.api_version, &merged);
 
     struct versions vs = {.c = c, .before = live, .after = &merged};
-    if (!force) {
-        take_fields(ms, &vs, own, &conflicts);
-        if (conflicts.n)
-            return fail_conflicts(a, &conflicts, st);
-    }
-    take_fields(ms, &vs, own, NULL);
+    if (!force && check_conflicts(ms, &vs, own, st) < 0)
+        return -1;
+    take_fields(ms, &vs, own);
     remove_empty(ms);
     *ret_is_same = value_equal(live, &merged);
     *ret = merged;

@@ -20,18 +20,23 @@ struct manager *managers_add(struct managers *ms, const struct manager *m);
 /* The entry of the same identity: appliers are one whatever the version, updaters are one for each version. NULL: none. */
 struct manager *managers_find(struct managers *ms, const struct manager *like);
 void managers_remove(struct managers *ms, struct manager *m);
+/* As upstream's identifiers of managers sort. */
+int manager_cmp(const struct manager *a, const struct manager *b);
 
 /* One change of one object, in the version of the request. */
 struct change {
     struct arena *arena;
     const struct schema_kind *kind;
     const struct field_set *reset; /* fields that this way of writing cannot change: nobody gets them */
+    /* Asked when an apply meets conflicts: the fields over which it has none after all. NULL: no such fields. */
+    const struct field_set *(*yielded)(void *ctx);
+    void *ctx;
 };
 
 /* The fields that turn from before to after, taken from those who had them. ret_fields: what the one who changed it owns now.
- * Managers of versions that are gone are left out. */
-void managers_update(struct managers *ms, const struct change *c, const struct value *before, const struct value *after,
-                     const struct field_set **ret_fields);
+ * Managers of versions that are gone are left out. -1: there are list items that cannot be told apart. */
+int managers_update(struct managers *ms, const struct change *c, const struct value *before, const struct value *after,
+                    const struct field_set **ret_fields);
 
 /* live with what `applied` says, for `who`. What who applied before and leaves out now goes, unless another owns it. CONFLICT,
  * one cause a field, where another owns what changes, unless force. *ret is in c's version and not canonical; *ret_is_same: it
@@ -41,12 +46,3 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
 
 /* Takes out of ms what the types' shapes do not have any more. */
 void managers_reconcile(struct managers *ms, const struct change *c);
-
-struct conflict {
-    const struct manager *with;
-    struct text path;
-};
-struct conflicts {
-    struct conflict *p;
-    size_t n, cap;
-};

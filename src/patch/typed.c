@@ -170,30 +170,49 @@ static int by_element(const void *x, const void *y)
     return c ? c : a->index < b->index ? -1 : a->index > b->index;
 }
 
+static bool is_sorted(const struct items *s)
+{
+    for (size_t i = 1; i < s->n; i++)
+        if (path_element_cmp(&s->in_order[i - 1].at, &s->in_order[i].at) >= 0)
+            return false;
+    return true;
+}
+
+/* The first of equals counts them. */
+static void count_repeats(struct items *s)
+{
+    for (size_t i = 0, first = 0; i < s->n; i++) {
+        if (i && path_element_cmp(&s->sorted[i].at, &s->sorted[first].at) != 0)
+            first = i;
+        s->sorted[i].repeats = 0;
+        s->sorted[first].repeats++;
+        s->has_repeats |= i != first;
+    }
+}
+
 void items_of(struct arena *a, const struct shape *s, const struct value *list, struct items *ret)
 {
     size_t n = list && list->kind == VALUE_LIST ? list->n : 0;
 
-    *ret = (struct items){.in_order = arena_alloc(a, n * sizeof(struct item)), .sorted = arena_alloc(a, n * sizeof(struct item))};
+    *ret = (struct items){.in_order = arena_alloc(a, n * sizeof(struct item))};
+    ret->sorted = ret->in_order;
     for (size_t i = 0; i < n; i++) {
         struct item *it = &ret->in_order[ret->n];
         it->value = &list->items[i];
         it->index = ret->n;
-        it->repeats = 0;
+        it->repeats = 1;
         const char *problem = shape_item_element(a, s, it->value, &it->at);
         if (!problem)
             ret->n++;
         else if (!ret->problem)
             ret->problem = arena_printf(a, "element %zu: %s", i, problem);
     }
-    if (ret->n)
-        memcpy(ret->sorted, ret->in_order, ret->n * sizeof(struct item));
+    if (is_sorted(ret))
+        return;
+    ret->sorted = arena_alloc(a, ret->n * sizeof(struct item));
+    memcpy(ret->sorted, ret->in_order, ret->n * sizeof(struct item));
     qsort(ret->sorted, ret->n, sizeof(struct item), by_element);
-    for (size_t i = 0, first = 0; i < ret->n; i++) { /* the first of equals counts them */
-        if (i && path_element_cmp(&ret->sorted[i].at, &ret->sorted[first].at) != 0)
-            first = i;
-        ret->sorted[first].repeats++;
-    }
+    count_repeats(ret);
 }
 
 const struct item *items_find(const struct items *s, const struct path_element *at)
@@ -226,88 +245,34 @@ struct value *member_near(const struct value *v, struct text key, size_t *cursor
 
 /* --- is it of the type? --- */
 
+/* Where the walk is; written out only when there is something to say. */
+struct place {
+    const struct place *up; /* NULL: the object itself */
+    struct path_element at;
+};
 struct problems {
     struct arena *arena;
-    struct buffer path, all;
+    struct buffer all;
     size_t n;
     bool allows_repeats;
 };
 
-static void problem(struct problems *p, const char *what)
+static void print_place(struct buffer *b, const struct place *at)
+{
+    if (!at)
+        return;
+    print_place(b, at->up);
+    path_element_print(b, &at->at);
+}
+
+static void problem(struct problems *p, const struct place *at, const char *what)
 {
     if (p->n++)
         buffer_add_str(&p->all, "\n  ");
-    if (p->path.n)
-        buffer_addf(&p->all, "%.*s: ", TEXT_ARG(buffer_text(&p->path)));
+    print_place(&p->all, at);
+    if (at)
+        buffer_add_str(&p->all, ": ");
     buffer_add_str(&p->all, what);
-}
-
-static void check(struct problems *p, struct typed t, const struct value *v);
-
-static void check_member(struct problems *p, const struct shape *s, const struct value_member *m)
-{
-    size_t n = p->path.n;
-    struct typed t;
-    bool is_named;
-
-    buffer_addf(&p->path, ".%.*s", TEXT_ARG(member_key(m)));
-    if (shape_member(s, member_key(m), &t, &is_named))
-        check(p, t, &m->value);
-    else
-        problem(p, "field not declared in schema");
-    p->path.n = n;
-}
-
-static void check_items(struct problems *p, const struct shape *s, const struct value *list)
-{
-    struct items items;
-    size_t n = p->path.n;
-
-    items_of(p->arena, s, list, &items);
-    if (items.problem) {
-        problem(p, items.problem);
-        return;
-    }
-    for (size_t i = 0; i < items.n; i++) {
-        struct buffer printed = BUFFER_IN(p->arena);
-        const struct item *first = items_find(&items, &items.in_order[i].at);
-        path_element_print(&printed, &items.in_order[i].at);
-        if (first->repeats > 1 && first->index != i && !p->allows_repeats)
-            problem(p, arena_printf(p->arena, "duplicate entries for key %s", buffer_str(&printed)));
-        buffer_add(&p->path, buffer_text(&printed));
-        check(p, s->item, items.in_order[i].value);
-        p->path.n = n;
-    }
-}
-
-static void check_scalar(struct problems *p, const struct schema_type *type, const struct value *v)
-{
-    bool is_number = v->kind == VALUE_INT || v->kind == VALUE_FLOAT;
-
-    switch (type->kind) {
-    case TYPE_INT32:
-    case TYPE_INT64:
-    case TYPE_FLOAT64:
-        if (!is_number)
-            problem(p, arena_printf(p->arena, "expected numeric (int or float), got %s",
-                                    v->kind == VALUE_STRING ? "string" : v->kind == VALUE_BOOL ? "bool"
-                                                           : v->kind == VALUE_LIST ? "[]interface {}"
-                                                                                   : "map[string]interface {}"));
-        break;
-    case TYPE_BOOL:
-        if (v->kind != VALUE_BOOL)
-            problem(p, arena_printf(p->arena, "expected boolean, got %s", typed_printed(p->arena, v)));
-        break;
-    case TYPE_STRING:
-    case TYPE_BYTES:
-    case TYPE_DURATION:
-        if (v->kind != VALUE_STRING)
-            problem(p, arena_printf(p->arena, "expected string, got %s", typed_printed(p->arena, v)));
-        break;
-    default: /* quantities, times, ports by number or name: any scalar */
-        if (v->kind == VALUE_LIST || v->kind == VALUE_OBJECT)
-            problem(p, arena_printf(p->arena, "expected any scalar, got %s", typed_printed(p->arena, v)));
-    }
 }
 
 const char *typed_printed(struct arena *a, const struct value *v)
@@ -318,33 +283,106 @@ const char *typed_printed(struct arena *a, const struct value *v)
     return b.n > 200 ? arena_printf(a, "%.*s...", 200, b.p) : buffer_str(&b);
 }
 
+static void not_a(struct problems *p, const struct place *at, const char *wanted, const struct value *v)
+{
+    problem(p, at, arena_printf(p->arena, "expected %s, got %s", wanted, typed_printed(p->arena, v)));
+}
+
+static void check(struct problems *p, const struct place *at, struct typed t, const struct value *v);
+
+static void check_member(struct problems *p, const struct place *at, const struct shape *s, const struct value_member *m)
+{
+    const struct place inner = {at, {.kind = PATH_FIELD, .name = member_key(m)}};
+    struct typed t;
+    bool is_named;
+
+    if (shape_member(s, inner.at.name, &t, &is_named))
+        check(p, &inner, t, &m->value);
+    else
+        problem(p, &inner, "field not declared in schema");
+}
+
+static void check_items(struct problems *p, const struct place *at, const struct shape *s, const struct value *list)
+{
+    struct items items;
+
+    items_of(p->arena, s, list, &items);
+    if (items.problem) {
+        problem(p, at, items.problem);
+        return;
+    }
+    for (size_t i = 0; i < items.n; i++) {
+        const struct place inner = {at, items.in_order[i].at};
+        const struct item *first = p->allows_repeats || !items.has_repeats ? NULL : items_find(&items, &inner.at);
+        if (first && first->repeats > 1 && first->index != i) {
+            struct buffer printed = BUFFER_IN(p->arena);
+            path_element_print(&printed, &inner.at);
+            problem(p, at, arena_printf(p->arena, "duplicate entries for key %s", buffer_str(&printed)));
+        }
+        check(p, &inner, s->item, items.in_order[i].value);
+    }
+}
+
+static void check_scalar(struct problems *p, const struct place *at, const struct schema_type *type, const struct value *v)
+{
+    static const char *const go_names[] = {
+        [VALUE_BOOL] = "bool", [VALUE_STRING] = "string", [VALUE_LIST] = "[]interface {}",
+        [VALUE_OBJECT] = "map[string]interface {}"};
+
+    switch (type->kind) {
+    case TYPE_INT32:
+    case TYPE_INT64:
+    case TYPE_FLOAT64:
+        if (v->kind != VALUE_INT && v->kind != VALUE_FLOAT)
+            problem(p, at, arena_printf(p->arena, "expected numeric (int or float), got %s", go_names[v->kind]));
+        break;
+    case TYPE_BOOL:
+        if (v->kind != VALUE_BOOL)
+            not_a(p, at, "boolean", v);
+        break;
+    case TYPE_STRING:
+    case TYPE_BYTES:
+    case TYPE_DURATION:
+        if (v->kind != VALUE_STRING)
+            not_a(p, at, "string", v);
+        break;
+    default: /* quantities, times, ports by number or name: any scalar */
+        if (v->kind == VALUE_LIST || v->kind == VALUE_OBJECT)
+            not_a(p, at, "any scalar", v);
+    }
+}
+
 /* Lists and maps that are atomic are checked all the same. */
-static void check_atomic(struct problems *p, struct typed t, const struct value *v)
+static void check_atomic(struct problems *p, const struct place *at, struct typed t, const struct value *v)
 {
     const struct shape map = {.kind = SHAPE_MAP,
                               .schema = t.type->kind == TYPE_STRUCT ? t.type->schema : NULL,
                               .item = {.type = t.type->elem}};
-    size_t n = p->path.n;
 
     if (t.type->kind == TYPE_RAW_EXTENSION)
         return;
     if (t.type->kind == TYPE_STRUCT || t.type->kind == TYPE_MAP) {
         if (v->kind != VALUE_OBJECT)
-            problem(p, arena_printf(p->arena, "expected map, got %s", typed_printed(p->arena, v)));
+            not_a(p, at, "map", v);
         for (size_t i = 0; v->kind == VALUE_OBJECT && i < v->n; i++)
-            check_member(p, &map, &v->members[i]);
+            check_member(p, at, &map, &v->members[i]);
         return;
     }
     if (v->kind != VALUE_LIST)
-        problem(p, arena_printf(p->arena, "expected list, got %s", typed_printed(p->arena, v)));
+        not_a(p, at, "list", v);
     for (size_t i = 0; v->kind == VALUE_LIST && i < v->n && t.type->elem; i++) {
-        buffer_addf(&p->path, "[%zu]", i);
-        check(p, (struct typed){.type = t.type->elem}, &v->items[i]);
-        p->path.n = n;
+        const struct place inner = {at, {.kind = PATH_INDEX, .index = (int64_t)i}};
+        check(p, &inner, (struct typed){.type = t.type->elem}, &v->items[i]);
     }
 }
 
-static void check(struct problems *p, struct typed t, const struct value *v)
+static bool may_be_anything(struct typed t)
+{
+    return t.is_untyped || t.type->kind == TYPE_ANY || t.type->kind == TYPE_UNKNOWN || t.type->kind == TYPE_FIELDS_V1 ||
+           (t.type->kind == TYPE_STRUCT && t.type->schema->form != JSON_FORM_OBJECT);
+}
+
+static void check(struct problems *p, const struct place *at, struct typed t, const struct value *v)
 {
     struct shape s = shape_of(t, v);
 
@@ -352,29 +390,26 @@ static void check(struct problems *p, struct typed t, const struct value *v)
         return;
     if (s.kind == SHAPE_LIST) {
         if (v->kind == VALUE_LIST)
-            check_items(p, &s, v);
+            check_items(p, at, &s, v);
         else
-            problem(p, arena_printf(p->arena, "expected list, got %s", typed_printed(p->arena, v)));
+            not_a(p, at, "list", v);
     } else if (s.kind == SHAPE_MAP) {
         if (v->kind != VALUE_OBJECT)
-            problem(p, arena_printf(p->arena, "expected map, got %s", typed_printed(p->arena, v)));
+            not_a(p, at, "map", v);
         for (size_t i = 0; v->kind == VALUE_OBJECT && i < v->n; i++)
-            check_member(p, &s, &v->members[i]);
-    } else if (t.type->kind == TYPE_ANY || t.type->kind == TYPE_UNKNOWN || t.type->kind == TYPE_FIELDS_V1 ||
-               (t.type->kind == TYPE_STRUCT && t.type->schema->form != JSON_FORM_OBJECT)) {
-        return;
-    } else if (s.is_scalar) {
-        check_scalar(p, t.type, v);
-    } else {
-        check_atomic(p, t, v);
+            check_member(p, at, &s, &v->members[i]);
+    } else if (s.is_scalar && !may_be_anything(t)) {
+        check_scalar(p, at, t.type, v);
+    } else if (!may_be_anything(t)) {
+        check_atomic(p, at, t, v);
     }
 }
 
 struct text typed_problem(struct arena *a, struct typed t, const struct value *v, bool allows_repeats)
 {
-    struct problems p = {.arena = a, .path = BUFFER_IN(a), .all = BUFFER_IN(a), .allows_repeats = allows_repeats};
+    struct problems p = {.arena = a, .all = BUFFER_IN(a), .allows_repeats = allows_repeats};
 
-    check(&p, t, v);
+    check(&p, NULL, t, v);
     if (p.n > 1)
         return arena_textf(a, "errors:\n  %.*s", TEXT_ARG(buffer_text(&p.all)));
     return p.n ? buffer_text(&p.all) : TEXT("");

@@ -46,6 +46,7 @@ const struct field_set *typed_fields(struct arena *a, struct typed t, const stru
 
 struct comparison {
     const struct field_set *added, *removed, *modified;
+    const char *problem; /* an item of a list cannot be told from the others; NULL: none */
 };
 /* From x to y. Either may be NULL, not both. */
 struct comparison typed_compare(struct arena *a, struct typed t, const struct value *x, const struct value *y);

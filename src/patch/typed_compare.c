@@ -13,6 +13,11 @@ struct difference_builder {
     struct field_set_builder b[N_KINDS];
 };
 
+struct comparing {
+    struct arena *arena;
+    const char *problem;
+};
+
 static struct difference_builder builder(struct arena *a)
 {
     struct difference_builder d = {0};
@@ -34,7 +39,7 @@ static void finish(struct difference_builder *from, struct difference *ret)
         ret->below[k] = field_set_built(&from->b[k]);
 }
 
-static void compare(struct arena *a, struct typed t, const struct value *x, const struct value *y, struct difference *ret);
+static void compare(struct comparing *c, struct typed t, const struct value *x, const struct value *y, struct difference *ret);
 
 static void compare_leaf(const struct value *x, const struct value *y, struct difference *ret)
 {
@@ -57,44 +62,46 @@ static bool same_items(const struct items *x, const struct item *p, const struct
 }
 
 /* Items that are repeated, before or after, are one thing together. */
-static void compare_item(struct arena *a, const struct shape *s, const struct items *x, const struct item *p,
+static void compare_item(struct comparing *c, const struct shape *s, const struct items *x, const struct item *p,
                          const struct items *y, const struct item *q, struct difference *ret)
 {
     unsigned before = p ? p->repeats : 0, after = q ? q->repeats : 0;
 
     if (before <= 1 && after <= 1) {
-        compare(a, s->item, p ? p->value : NULL, q ? q->value : NULL, ret);
+        compare(c, s->item, p ? p->value : NULL, q ? q->value : NULL, ret);
     } else if (before > 1 && after > 1) {
         ret->self[MODIFIED] = !same_items(x, p, y, q);
     } else if (before > 1) {
         if (q)
-            compare(a, s->item, NULL, q->value, ret);
+            compare(c, s->item, NULL, q->value, ret);
         ret->self[REMOVED] = true;
     } else {
         if (p)
-            compare(a, s->item, p->value, NULL, ret);
+            compare(c, s->item, p->value, NULL, ret);
         ret->self[ADDED] = true;
     }
 }
 
-static void compare_items(struct arena *a, const struct shape *s, const struct value *x, const struct value *y,
+static void compare_items(struct comparing *c, const struct shape *s, const struct value *x, const struct value *y,
                           struct difference *ret)
 {
-    struct difference_builder b = builder(a);
+    struct difference_builder b = builder(c->arena);
     struct items of_x, of_y;
     size_t i = 0, j = 0;
 
-    items_of(a, s, x, &of_x);
-    items_of(a, s, y, &of_y);
+    items_of(c->arena, s, x, &of_x);
+    items_of(c->arena, s, y, &of_y);
+    if (!c->problem)
+        c->problem = of_x.problem ? of_x.problem : of_y.problem;
     while (i < of_x.n || j < of_y.n) {
         const struct item *p = i < of_x.n ? &of_x.sorted[i] : NULL, *q = j < of_y.n ? &of_y.sorted[j] : NULL;
-        int c = !p ? 1 : !q ? -1 : path_element_cmp(&p->at, &q->at);
+        int order = !p ? 1 : !q ? -1 : path_element_cmp(&p->at, &q->at);
         struct difference d = {0};
-        if (c > 0)
+        if (order > 0)
             p = NULL;
-        if (c < 0)
+        if (order < 0)
             q = NULL;
-        compare_item(a, s, &of_x, p, &of_y, q, &d);
+        compare_item(c, s, &of_x, p, &of_y, q, &d);
         add(&b, p ? &p->at : &q->at, &d);
         i += p ? p->repeats : 0;
         j += q ? q->repeats : 0;
@@ -102,10 +109,10 @@ static void compare_items(struct arena *a, const struct shape *s, const struct v
     finish(&b, ret);
 }
 
-static void compare_members(struct arena *a, const struct shape *s, const struct value *x, const struct value *y,
+static void compare_members(struct comparing *c, const struct shape *s, const struct value *x, const struct value *y,
                             struct difference *ret)
 {
-    struct difference_builder b = builder(a);
+    struct difference_builder b = builder(c->arena);
     size_t cursor = 0;
     struct typed t;
     bool unused;
@@ -115,7 +122,7 @@ static void compare_members(struct arena *a, const struct shape *s, const struct
         struct difference d = {0};
         if (!shape_member(s, at.name, &t, &unused))
             continue;
-        compare(a, t, &x->members[i].value, member_near(y, at.name, &cursor), &d);
+        compare(c, t, &x->members[i].value, member_near(y, at.name, &cursor), &d);
         add(&b, &at, &d);
     }
     cursor = 0;
@@ -124,7 +131,7 @@ static void compare_members(struct arena *a, const struct shape *s, const struct
         struct difference d = {0};
         if (member_near(x, at.name, &cursor) || !shape_member(s, at.name, &t, &unused))
             continue;
-        compare(a, t, NULL, &y->members[i].value, &d);
+        compare(c, t, NULL, &y->members[i].value, &d);
         add(&b, &at, &d);
     }
     finish(&b, ret);
@@ -136,7 +143,7 @@ static const struct value *parts_of(const struct value *v, enum value_kind kind)
     return v && v->kind == kind && v->n ? v : NULL;
 }
 
-static void compare(struct arena *a, struct typed t, const struct value *x, const struct value *y, struct difference *ret)
+static void compare(struct comparing *c, struct typed t, const struct value *x, const struct value *y, struct difference *ret)
 {
     struct shape s = shape_of(t, y ? y : x);
     enum value_kind kind = s.kind == SHAPE_LIST ? VALUE_LIST : VALUE_OBJECT;
@@ -146,26 +153,29 @@ static void compare(struct arena *a, struct typed t, const struct value *x, cons
     if (s.kind == SHAPE_LEAF && x && y) {
         struct shape before = shape_of(t, x);
         if (before.kind == SHAPE_MAP && parts_of(x, VALUE_OBJECT))
-            compare_members(a, &before, x, NULL, ret);
+            compare_members(c, &before, x, NULL, ret);
     }
     if (s.kind == SHAPE_LEAF || (!parts_x && !parts_y)) {
         compare_leaf(x, y, ret);
         return;
     }
     if (s.kind == SHAPE_LIST)
-        compare_items(a, &s, parts_x, parts_y, ret);
+        compare_items(c, &s, parts_x, parts_y, ret);
     else
-        compare_members(a, &s, parts_x, parts_y, ret);
+        compare_members(c, &s, parts_x, parts_y, ret);
     if (!x)
         ret->self[ADDED] = true;
     else if (!y)
         ret->self[REMOVED] = true;
+    else if (!parts_x && shape_of(t, x).kind == SHAPE_LEAF)
+        ret->self[MODIFIED] = true;
 }
 
 struct comparison typed_compare(struct arena *a, struct typed t, const struct value *x, const struct value *y)
 {
+    struct comparing c = {.arena = a};
     struct difference d = {0};
 
-    compare(a, t, x, y, &d);
-    return (struct comparison){d.below[ADDED], d.below[REMOVED], d.below[MODIFIED]};
+    compare(&c, t, x, y, &d);
+    return (struct comparison){d.below[ADDED], d.below[REMOVED], d.below[MODIFIED], c.problem};
 }

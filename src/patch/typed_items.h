@@ -11,8 +11,9 @@ struct item {
     unsigned repeats; /* of the first among equals in sorted: how many they are; of the others 0 */
 };
 struct items {
-    struct item *in_order, *sorted;
+    struct item *in_order, *sorted; /* may be the same array */
     size_t n;
+    bool has_repeats;
     const char *problem; /* of the first item that cannot be told apart; such items are left out */
 };
 void items_of(struct arena *a, const struct shape *s, const struct value *list /* may be NULL */, struct items *ret);

@@ -98,12 +98,39 @@ const struct flag flags[] = {
      "Let requests without credentials in as system:anonymous. With the mode AlwaysAllow they reach only health and "
      "version."},
     {"api-audiences", 0, FLAG_LIST, "", AT(api_audiences), "authentication",
-     "What the API server calls itself in tokens: a service account's token must be for one of these. Empty: the first "
+     "What the API server calls itself in tokens: a service account's token must be for one of these. Empty: every "
      "--service-account-issuer."},
+    {"authentication-config", 0, FLAG_STRING, "", AT(authentication_config), "authentication",
+     "File of kind AuthenticationConfiguration: issuers of tokens, and who may come in without credentials. Followed when it "
+     "changes. Not with --oidc-*, nor with --anonymous-auth when it says that."},
+    {"authentication-token-webhook-cache-ttl", 0, FLAG_DURATION, "2m0s", AT(authentication_token_webhook_cache_ttl),
+     "authentication", "How long the webhook's answers are remembered."},
+    {"authentication-token-webhook-config-file", 0, FLAG_STRING, "", AT(authentication_token_webhook_config_file),
+     "authentication", "Kubeconfig file of a service that is asked, by TokenReviews, whose a bearer token is."},
+    {"authentication-token-webhook-version", 0, FLAG_STRING, "v1beta1", AT(authentication_token_webhook_version),
+     "authentication", "Version of the TokenReviews that the webhook gets and answers: v1 or v1beta1."},
     {"client-ca-file", 0, FLAG_STRING, "", AT(client_ca_file), "authentication",
      "PEM file of the authorities whose client certificates name a user: CN the name, O the groups."},
     {"enable-bootstrap-token-auth", 0, FLAG_BOOL, "false", AT(enable_bootstrap_token_auth), "authentication",
      "Let secrets of type bootstrap.kubernetes.io/token in kube-system be used as bearer tokens."},
+    {"oidc-ca-file", 0, FLAG_STRING, "", AT(oidc_ca_file), "authentication",
+     "PEM file of the authorities that the issuer's certificate is of. Empty: those of the system."},
+    {"oidc-client-id", 0, FLAG_STRING, "", AT(oidc_client_id), "authentication",
+     "The audience that the issuer's tokens must have; goes with --oidc-issuer-url."},
+    {"oidc-groups-claim", 0, FLAG_STRING, "", AT(oidc_groups_claim), "authentication",
+     "Claim, a string or a list of strings, that names the user's groups."},
+    {"oidc-groups-prefix", 0, FLAG_STRING, "", AT(oidc_groups_prefix), "authentication",
+     "What is put before each of these groups."},
+    {"oidc-issuer-url", 0, FLAG_STRING, "", AT(oidc_issuer_url), "authentication",
+     "https URL of the OpenID Connect issuer whose ID tokens are taken as bearer tokens."},
+    {"oidc-required-claim", 0, FLAG_ARRAY, "", AT(oidc_required_claim), "authentication",
+     "CLAIM=VALUE that a token must have; may be given several times."},
+    {"oidc-signing-algs", 0, FLAG_LIST, "RS256", AT(oidc_signing_algs), "authentication",
+     "Methods that the issuer's tokens may be signed by: RS256, RS384, RS512, ES256, ES384, ES512, PS256, PS384, PS512."},
+    {"oidc-username-claim", 0, FLAG_STRING, "sub", AT(oidc_username_claim), "authentication",
+     "Claim that names the user."},
+    {"oidc-username-prefix", 0, FLAG_STRING, "", AT(oidc_username_prefix), "authentication",
+     "What is put before the user's name. Empty: the issuer and #, unless the claim is email; -: nothing."},
     {"requestheader-allowed-names", 0, FLAG_LIST, "", AT(requestheader_allowed_names), "authentication",
      "Common names of the client certificates whose requests may name their user in headers. Empty: any certificate of "
      "--requestheader-client-ca-file."},
@@ -120,11 +147,11 @@ const struct flag flags[] = {
     {"service-account-extend-token-expiration", 0, FLAG_BOOL, "true", AT(service_account_extend_token_expiration),
      "authentication", "Let tokens that kubelets ask for pods be good for a year, so that clients that never read theirs "
      "again go on working."},
-    {"service-account-issuer", 0, FLAG_LIST, "https://kubernetes.default.svc.cluster.local", AT(service_account_issuer),
+    {"service-account-issuer", 0, FLAG_ARRAY, "https://kubernetes.default.svc.cluster.local", AT(service_account_issuer),
      "authentication", "Who issues the tokens of service accounts: the first one is written into new tokens, all are known."},
     {"service-account-jwks-uri", 0, FLAG_STRING, "", AT(service_account_jwks_uri), "authentication",
      "Where the discovery document says that the keys are found. Empty: at this server."},
-    {"service-account-key-file", 0, FLAG_LIST, "", AT(service_account_key_file), "authentication",
+    {"service-account-key-file", 0, FLAG_ARRAY, "", AT(service_account_key_file), "authentication",
      "PEM files of the keys, RSA or ECDSA, that tokens of service accounts are checked with. Empty: the public half of "
      "--service-account-signing-key-file."},
     {"service-account-lookup", 0, FLAG_BOOL, "true", AT(service_account_lookup), "authentication",
@@ -175,6 +202,7 @@ const size_t n_flags = N_ELEMENTS(flags);
 
 static const char *const type_names[] = {
     [FLAG_STRING] = "string", [FLAG_INT] = "int", [FLAG_BOOL] = "", [FLAG_DURATION] = "duration", [FLAG_LIST] = "strings",
+    [FLAG_ARRAY] = "stringArray",
 };
 
 const struct flag *flag_find(struct text name)
@@ -259,6 +287,10 @@ int flag_set(struct arena *a, struct settings *s, const struct flag *f, struct t
         break;
     case FLAG_LIST:
         add_to_list(a, at, value);
+        break;
+    case FLAG_ARRAY:
+        if (value.n)
+            text_list_add(a, at, value);
         break;
     }
     if (good && f->type == FLAG_DURATION && *(int64_t *)at < 0)

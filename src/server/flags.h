@@ -3,14 +3,14 @@
 
 #include "server.h"
 
-enum flag_type { FLAG_STRING, FLAG_INT, FLAG_BOOL, FLAG_DURATION, FLAG_LIST };
+enum flag_type { FLAG_STRING, FLAG_INT, FLAG_BOOL, FLAG_DURATION, FLAG_LIST, FLAG_ARRAY };
 
 struct flag {
     const char *name;
     char shorthand;
     enum flag_type type;
     const char *default_value;
-    size_t offset; /* of the value in struct settings: const char *, int64_t, bool, int64_t ns, struct text_list */
+    size_t offset; /* of the value in struct settings: const char *, int64_t, bool, int64_t ns, struct text_list twice */
     const char *section, *help;
 };
 extern const struct flag flags[];
@@ -18,6 +18,6 @@ extern const size_t n_flags;
 
 const struct flag *flag_find(struct text name); /* NULL: unknown */
 const char *flag_nearest(struct text name);
-/* Strings are copied into a. Lists grow with each call. */
+/* Strings are copied into a. Lists and arrays grow with each call; an array's values may have commas. */
 int flag_set(struct arena *a, struct settings *s, const struct flag *f, struct text value, struct status *st);
 void settings_defaults(struct arena *a, struct settings *s);

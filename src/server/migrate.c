@@ -137,7 +137,7 @@ int migrate_run(int argc, char **argv)
     struct place places[2] = {{.flag = "--from"}, {.flag = "--to", .is_target = true}};
     char **rest = ARENA_ARRAY(a, char *, (size_t)argc + 1);
     int n_rest = 1;
-    struct migrated done;
+    struct migrated done = {0};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {

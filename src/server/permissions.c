@@ -17,8 +17,9 @@ static int check_flags(const struct settings *set, struct status *st)
 
     if (set->authorization_config) {
         if (set->authorization_mode_is_set || set->authorization_webhook_config_file)
-            return status_set(st, STATUS_BAD_REQUEST, "--authorization-config can not be specified when --authorization-mode or "
-                                                      "--authorization-webhook-* flags are defined");
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "--authorization-config can not be specified when --authorization-mode or "
+                              "--authorization-webhook-* flags are defined");
         return 0;
     }
     if (!modes->n)
@@ -26,17 +27,20 @@ static int check_flags(const struct settings *set, struct status *st)
     for (size_t i = 0; i < modes->n; i++)
         for (size_t j = 0; j < i; j++)
             if (text_eq(modes->p[i], modes->p[j]))
-                return status_set(st, STATUS_BAD_REQUEST, "authorization-mode \"%.*s\" has mode specified more than once",
+                return status_set(st, STATUS_BAD_REQUEST,
+                                  "authorization-mode \"%.*s\" has mode specified more than once",
                                   TEXT_ARG(modes->p[i]));
     if (set->authorization_policy_file && !has_mode(set, "ABAC"))
-        return status_set(st, STATUS_BAD_REQUEST, "cannot specify --authorization-policy-file without mode ABAC");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "cannot specify --authorization-policy-file without mode ABAC");
     if (set->authorization_webhook_config_file && !has_mode(set, "Webhook"))
-        return status_set(st, STATUS_BAD_REQUEST, "cannot specify --authorization-webhook-config-file without mode Webhook");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "cannot specify --authorization-webhook-config-file without mode Webhook");
     return 0;
 }
 
-static int start_modes(const struct settings *set, struct arena *a, const struct authz_options *opt, struct authorizer **ret,
-                       struct status *st)
+static int start_modes(const struct settings *set, struct arena *a, const struct authz_options *opt,
+                       struct authorizer **ret, struct status *st)
 {
     const struct text_list *names = &set->authorization_mode;
     struct authz_mode **modes = ARENA_ARRAY(a, struct authz_mode *, names->n + 1);
@@ -52,8 +56,9 @@ static int start_modes(const struct settings *set, struct arena *a, const struct
     return 0;
 }
 
-int permissions_start(const struct settings *set, struct arena *a, struct registry *registry, struct workers *workers,
-                      struct timers *timers, struct authorizer **ret, struct authz_config **ret_config, struct status *st)
+int permissions_start(const struct settings *set, struct arena *a, struct registry *registry,
+                      struct workers *workers, struct timers *timers, struct authorizer **ret,
+                      struct authz_config **ret_config, struct status *st)
 {
     const struct authz_options opt = {
         .registry = registry,
@@ -67,8 +72,9 @@ int permissions_start(const struct settings *set, struct arena *a, struct regist
 
     if (check_flags(set, st) < 0)
         return -1;
-    if (set->authorization_config ? authz_config_start(set->authorization_config, &opt, timers, ret, ret_config, st) < 0
-                                  : start_modes(set, a, &opt, ret, st) < 0)
+    if (set->authorization_config
+            ? authz_config_start(set->authorization_config, &opt, timers, ret, ret_config, st) < 0
+            : start_modes(set, a, &opt, ret, st) < 0)
         return -1;
     return authz_guard(*ret, &opt, st);
 }

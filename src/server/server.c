@@ -29,6 +29,7 @@
 #include "server/pki.h"
 #include "server/presence.h"
 #include "server/runtime_config.h"
+#include "server/serving.h"
 #include "server/watch_cache.h"
 
 /* Shared with the readiness checks; the rest of the process's life is on the main thread's stack. */
@@ -57,6 +58,7 @@ struct server {
     struct wiring wiring;
     struct aggregation *aggregation;
     struct authz_config *authz_config;
+    struct serving *serving;
     struct listener *listener;
 };
 
@@ -365,7 +367,13 @@ static int start_endpoints(struct server *s, struct status *st)
 
 static int start_identity(struct server *s, struct status *st)
 {
-    return identity_start(s->settings, s->has_pki ? &s->pki : NULL, s->arena, s->registry, s->timers, &s->wiring.authn, st);
+    const struct identity_options opt = {.settings = s->settings,
+                                         .pki = s->has_pki ? &s->pki : NULL,
+                                         .arena = s->arena,
+                                         .registry = s->registry,
+                                         .timers = s->timers,
+                                         .server_id = own_identity(s->arena)};
+    return identity_start(&opt, &s->wiring.authn, st);
 }
 
 static int start_authorization(struct server *s, struct status *st)
@@ -378,29 +386,15 @@ static int start_authorization(struct server *s, struct status *st)
 static int start_listener(struct server *s, struct status *st)
 {
     const struct settings *set = s->settings;
-    struct buffer cert = BUFFER_IN(s->arena), key = BUFFER_IN(s->arena), ca = BUFFER_IN(s->arena);
-    const char *cert_file = s->has_pki ? s->pki.serving_cert : set->tls_cert_file;
-    const char *key_file = s->has_pki ? s->pki.serving_key : set->tls_private_key_file;
-    const char *ca_file = set->client_ca_file ? set->client_ca_file : s->pki.ca_cert;
 
-    if (!cert_file || !key_file)
-        return status_set(st, STATUS_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file go together");
-    if (file_read(cert_file, &cert, st) < 0 || file_read(key_file, &key, st) < 0 ||
-        (ca_file && file_read(ca_file, &ca, st) < 0))
+    if (serving_read(set, s->has_pki ? &s->pki : NULL, &s->serving, st) < 0)
         return -1;
     if (set->secure_port < 0 || set->secure_port > 65535)
         return status_set(st, STATUS_BAD_REQUEST, "--secure-port %lld must be between 0 and 65535",
                           (long long)set->secure_port);
-    const struct tls_config tls = {.cert_pem = buffer_text(&cert),
-                                   .key_pem = buffer_text(&key),
-                                   .min_version = set->tls_min_version,
-                                   .cipher_suites = set->tls_cipher_suites.p,
-                                   .n_cipher_suites = set->tls_cipher_suites.n,
-                                   .ask_client_cert = ca_file != NULL,
-                                   .client_ca_pem = buffer_text(&ca)};
     const struct listener_options opt = {.bind_address = set->bind_address ? set->bind_address : "0.0.0.0",
                                          .port = (uint16_t)set->secure_port,
-                                         .tls = &tls,
+                                         .tls = serving_tls(s->serving),
                                          .n_threads = (unsigned)set->serving_threads,
                                          .workers = s->workers,
                                          .timers = s->timers,
@@ -410,6 +404,7 @@ static int start_listener(struct server *s, struct status *st)
                                          .write_status = endpoints_write_status};
     if (listener_start(&opt, &s->listener, st) < 0)
         return -1;
+    serving_follow(s->serving, s->listener, s->timers);
     endpoints_announce(s->wiring.endpoints,
                        arena_printf(s->arena, "%s:%u", s->advertise_address, listener_port(s->listener)));
     return 0;
@@ -469,6 +464,7 @@ static int start(struct server *s, struct status *st)
 static void stop(struct server *s)
 {
     presence_stop(s->presence); /* others shall not be sent here any more */
+    serving_stop(s->serving);
     if (s->listener)
         listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);
     endpoints_stop(s->wiring.endpoints);

@@ -90,7 +90,7 @@ static int value_as_text(struct arena *a, const struct value *v, struct text *re
 
 static void reset_list(struct settings *s, const struct flag *f)
 {
-    if (f->type == FLAG_LIST)
+    if (f->type == FLAG_LIST || f->type == FLAG_ARRAY)
         *(struct text_list *)((char *)s + f->offset) = (struct text_list){0};
 }
 
@@ -98,8 +98,26 @@ static void note_set(struct settings *s, const struct flag *f)
 {
     if (f->offset == offsetof(struct settings, anonymous_auth))
         s->anonymous_auth_is_set = true;
+    if (text_starts(text_of(f->name), TEXT("oidc-")))
+        s->oidc_is_set = true;
     if (f->offset == offsetof(struct settings, authorization_mode))
         s->authorization_mode_is_set = true;
+}
+
+/* A list is an array's values one by one; an object its KEY=VALUE. */
+static int set_array(struct arena *a, struct settings *s, const struct flag *f, const struct value *v, struct status *st)
+{
+    for (size_t i = 0; i < v->n; i++) {
+        bool is_object = v->kind == VALUE_OBJECT;
+        struct text value;
+        if (value_as_text(a, is_object ? &v->members[i].value : &v->items[i], &value) < 0)
+            return status_set(st, STATUS_BAD_REQUEST, "\"%s\" has no value that a flag could have", f->name);
+        if (is_object)
+            value = arena_textf(a, "%.*s=%.*s", TEXT_ARG(member_key(&v->members[i])), TEXT_ARG(value));
+        if (flag_set(a, s, f, value, st) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int read_file(struct arena *a, const char *path, struct settings *s, struct status *st)
@@ -126,10 +144,15 @@ static int read_file(struct arena *a, const char *path, struct settings *s, stru
             fail_unknown(member_key(m), st);
             return status_wrap(st, "--config %s", path);
         }
-        if (value_as_text(a, &m->value, &value) < 0)
-            return status_set(st, STATUS_BAD_REQUEST, "--config %s: \"%s\" has no value that a flag could have", path, f->name);
         reset_list(s, f);
         note_set(s, f);
+        if (f->type == FLAG_ARRAY && (m->value.kind == VALUE_LIST || m->value.kind == VALUE_OBJECT)) {
+            if (set_array(a, s, f, &m->value, st) < 0)
+                return status_wrap(st, "--config %s", path);
+            continue;
+        }
+        if (value_as_text(a, &m->value, &value) < 0)
+            return status_set(st, STATUS_BAD_REQUEST, "--config %s: \"%s\" has no value that a flag could have", path, f->name);
         if (flag_set(a, s, f, value, st) < 0)
             return status_wrap(st, "--config %s", path);
     }

@@ -6,7 +6,8 @@ static bool read_entry(struct text entry, struct text *ret_resource, int64_t *re
 {
     struct text rest = entry;
 
-    return text_split(&rest, '#', ret_resource) && rest.p && text_find(rest, '#') < 0 && text_to_i64(rest, ret_size);
+    return text_split(&rest, '#', ret_resource) && rest.p && text_find(rest, '#') < 0 &&
+           text_to_i64(rest, ret_size);
 }
 
 int watch_cache_sizes_check(const struct text_list *sizes, struct status *st)
@@ -15,10 +16,12 @@ int watch_cache_sizes_check(const struct text_list *sizes, struct status *st)
         struct text resource;
         int64_t size;
         if (!read_entry(sizes->p[i], &resource, &size))
-            return status_set(st, STATUS_BAD_REQUEST, "--watch-cache-sizes: invalid value of watch cache size: %.*s",
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "--watch-cache-sizes: invalid value of watch cache size: %.*s",
                               TEXT_ARG(sizes->p[i]));
         if (size < 0)
-            return status_set(st, STATUS_BAD_REQUEST, "--watch-cache-sizes: watch cache size cannot be negative: %.*s",
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "--watch-cache-sizes: watch cache size cannot be negative: %.*s",
                               TEXT_ARG(sizes->p[i]));
         if (size > 0)
             log_warning("A watch cache size is dropped: the cache has the size that its events need",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* encryption_internal.h - what the files encryption*.c know of each other.
- * encryption.c: the sets in force and their change; encryption_config.c: the file; encryption_prefix.c: choosing by prefix;
- * encryption_cipher.c: local keys; encryption_kms.c: plugins and their envelopes; kms_service.c: the plugin's three calls. */
+ * encryption.c: the sets in force and their change; encryption_config.c: what the file says; encryption_build.c: the set made
+ * of it; encryption_prefix.c: choosing by prefix; encryption_cipher.c: local keys; encryption_kms.c: plugins;
+ * encryption_envelope.c: what they leave beside a value; kms_service.c: the plugin's three calls. */
 #pragma once
 
 #include <pthread.h>
@@ -80,7 +81,10 @@ struct kms_callbacks {
 struct transformer *kms_plugin_new(const struct kms_config *config, const char *server_id,
                                    const struct kms_callbacks *callbacks);
 int kms_plugin_check(struct transformer *t, struct status *st);
-/* The envelope, for fuzzing too: what a stored value after its prefix consists of. */
+
+/* --- encryption_envelope.c --- */
+
+enum dek_type { DEK_AES_GCM, DEK_SEED };
 struct encrypted_object {
     struct text data, key_id, dek;
     uint64_t dek_type;
@@ -88,6 +92,10 @@ struct encrypted_object {
     size_t n_annotations;
 };
 int encrypted_object_read(struct arena *a, struct text in, struct encrypted_object *ret, struct status *st);
+int encrypted_object_check(const struct encrypted_object *o, struct status *st);
+void encrypted_object_write(struct buffer *b, const struct encrypted_object *o); /* everything but the data */
+struct text encrypted_object_hash(struct arena *a, const struct encrypted_object *o); /* tells encrypted seeds apart */
+int envelope_check_key_id(struct text id, const char **ret_code, struct status *st); /* ret_code: for the metric, or NULL */
 
 /* --- kms_service.c --- */
 
@@ -119,6 +127,38 @@ void annotations_write(struct buffer *b, unsigned number, const struct text *pai
 
 /* --- encryption_config.c --- */
 
+enum provider_kind { AESGCM, AESCBC, SECRETBOX, IDENTITY, KMS, N_PROVIDERS };
+
+struct key_config {
+    struct text name, secret; /* secret: decoded once it is checked */
+};
+struct provider_config {
+    bool has[N_PROVIDERS];
+    enum provider_kind kind; /* the last one given */
+    struct key_config *keys;
+    size_t n_keys;
+    struct kms_config kms;
+    int64_t timeout_ns;
+    int64_t cache_size;
+    bool has_cache_size;
+};
+struct resource_config {
+    struct text *resources;
+    size_t n_resources;
+    struct provider_config *providers;
+    size_t n_providers;
+};
+struct encryption_config {
+    struct resource_config *entries;
+    size_t n;
+};
+/* For the file's content alone (reload: its rules for names differ). config lies in the arena. */
+int encryption_config_read(struct arena *a, struct text content, bool reload, struct encryption_config **ret,
+                           struct status *st);
+void parse_group_resource(struct text t, struct text *ret_group, struct text *ret_resource); /* "deployments.apps" */
+
+/* --- encryption_build.c --- */
+
 struct rule {
     struct text group, resource; /* "*" for any */
     struct transformer *list;
@@ -137,10 +177,6 @@ struct encryption_set {
 };
 void encryption_set_free(struct encryption_set *s); /* ends its plugins; accepts NULL */
 
-struct encryption_config; /* checked, not yet acted on */
-/* For the file's content alone (reload: its rules for names differ). config lies in the arena. */
-int encryption_config_read(struct arena *a, struct text content, bool reload, struct encryption_config **ret,
-                           struct status *st);
 int encryption_set_load(const char *path, bool reload, const char *server_id, const struct kms_callbacks *callbacks,
                         struct encryption_set **ret, struct status *st);
 /* The hash alone; an empty or absent file is an error. */

@@ -251,7 +251,7 @@ static int64_t size_bytes(struct backend *b)
 
 /* --- start and stop ----------------------------------------------------------------------------------------------- */
 
-/* Is there a gateway of the kind that we need? */
+/* Is there a gateway of the kind that we need? -1: not yet; -2: no. */
 static int check_gateway(struct etcd *e, struct status *st)
 {
     CLEANUP(buffer_deinit) struct buffer answer = BUFFER_INIT, version = BUFFER_INIT;
@@ -269,7 +269,8 @@ static int check_gateway(struct etcd *e, struct status *st)
                    server, TEXT_ARG(v.n ? v : TEXT("unknown")));
         return -2;
     }
-    return outcome == CALL_REFUSED ? -2 : -1;
+    bool is_distrust = strstr(st->message, "certificate") != NULL; /* theirs or ours: time heals neither */
+    return outcome == CALL_REFUSED || is_distrust ? -2 : -1;
 }
 
 static int wait_for_gateway(struct etcd *e, struct status *st)
@@ -278,8 +279,10 @@ static int wait_for_gateway(struct etcd *e, struct status *st)
     int64_t begun_ms = clock_mono_ms(), said_ms = 0;
     for (;;) {
         int result = check_gateway(e, st);
-        if (result == 0)
+        if (result == 0) {
+            status_clear(st); /* of the tries before */
             return 0;
+        }
         int64_t passed_ms = clock_mono_ms() - begun_ms;
         if (result == -2 || passed_ms >= e->start_timeout_ms)
             return -1;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A watcher's life: STARTING --initial objects and the ring replayed, without a lock--> LIVE --watch_stop--> gone.
  * It goes live under watch_mu, where the committer's fan-out cannot run; `seen` keeps apart what the ring had and what the
- * fan-out still brings. Live watchers stand in lists by what they watch (one namespace, one object, one node's pods, all), so that an event
- * walks only the lists that it concerns. A watcher that a callback stops is freed when the lock is given back. */
+ * fan-out still brings. Live watchers stand in lists by what they watch (one namespace, one object, one node's pods, all),
+ * so that an event walks only the lists that it concerns. A watcher that a callback stops is freed when the lock is given
+ * back. */
 #include "storage/cache_internal.h"
 
 #include <stdlib.h>
 
-struct scope { /* the watchers of one namespace or of one object */
+struct scope { /* the watchers of one namespace, of one object, or of one value of the indexed field */
     struct list watchers;
     struct map *in;
     struct text key;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a decision costs: bench_authz [ROLES [BINDINGS]]. Nanoseconds of CPU for authentication by a certificate that was
- * seen before, and for RBAC, of a user who may read pods of his namespace by a RoleBinding: first with the bootstrap policy alone,
- * then with so many roles and bindings (1,000 and 10,000) in 100 namespaces besides; and what one change of the index costs.
- * Target: 3 us for both, and no more than twice that with all the bindings. */
+/* What a decision costs: bench_authz [ROLES [BINDINGS]]. Nanoseconds of CPU for authentication by a
+ * certificate that was seen before, and for RBAC, of a user who may read pods of his namespace by a
+ * RoleBinding: first with the bootstrap policy alone, then with so many roles and bindings (1,000 and 10,000)
+ * in 100 namespaces besides; and what one change of the index costs. Target: 3 us for both, and no more than
+ * twice that with all the bindings. */
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static int64_t cpu_ns(void)
     return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
-/* --- policy, put into the index as the watches do ------------------------------------------------------------------------------- */
+/* --- policy, put into the index as the watches do --- */
 
 static struct object *object_of(const char *resource, const char *json)
 {
@@ -61,9 +62,12 @@ static void put(const char *resource, const char *json)
 static const char *role_json(int i)
 {
     return arena_printf(arena,
-                        "{\"metadata\":{\"name\":\"role-%d\",\"namespace\":\"ns-%d\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},"
-                        "\"rules\":[{\"verbs\":[\"create\",\"update\"],\"apiGroups\":[\"apps\"],\"resources\":[\"deployments\"]},"
-                        "{\"verbs\":[\"get\",\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\",\"services\"]}]}",
+                        "{\"metadata\":{\"name\":\"role-%d\",\"namespace\":\"ns-%d\",\"creationTimestamp\":"
+                        "\"2026-01-02T03:04:05Z\"},"
+                        "\"rules\":[{\"verbs\":[\"create\",\"update\"],\"apiGroups\":[\"apps\"],"
+                        "\"resources\":[\"deployments\"]},"
+                        "{\"verbs\":[\"get\",\"list\",\"watch\"],\"apiGroups\":[\"\"],\"resources\":["
+                        "\"pods\",\"services\"]}]}",
                         i, i % 100);
 }
 
@@ -71,12 +75,14 @@ static const char *binding_json(int i, int n_roles)
 {
     int role = i % n_roles;
 
-    return arena_printf(arena,
-                        "{\"metadata\":{\"name\":\"b-%d\",\"namespace\":\"ns-%d\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},"
-                        "\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"Role\",\"name\":\"role-%d\"},"
-                        "\"subjects\":[{\"kind\":\"User\",\"name\":\"user-%d\",\"apiGroup\":\"rbac.authorization.k8s.io\"},"
-                        "{\"kind\":\"Group\",\"name\":\"team-%d\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
-                        i, role % 100, role, i, i % 500);
+    return arena_printf(
+        arena,
+        "{\"metadata\":{\"name\":\"b-%d\",\"namespace\":\"ns-%d\",\"creationTimestamp\":\"2026-01-02T03:04:"
+        "05Z\"},"
+        "\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"Role\",\"name\":\"role-%d\"},"
+        "\"subjects\":[{\"kind\":\"User\",\"name\":\"user-%d\",\"apiGroup\":\"rbac.authorization.k8s.io\"},"
+        "{\"kind\":\"Group\",\"name\":\"team-%d\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}",
+        i, role % 100, role, i, i % 500);
 }
 
 static void put_bootstrap(void)
@@ -95,7 +101,7 @@ static void put_bootstrap(void)
     }
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------------------ */
+/* --- asking --- */
 
 /* As the mode does it, by way of the union and all. */
 static double ask(struct authorizer *z, const char *user, const char *namespace, bool expected)
@@ -127,7 +133,7 @@ static double ask(struct authorizer *z, const char *user, const char *namespace,
     return ns;
 }
 
-/* --- a certificate --------------------------------------------------------------------------------------------------------------- */
+/* --- a certificate --- */
 
 /* Its own authority, for clients, of the user jane in the group dev. */
 static X509 *make_certificate(EVP_PKEY *key)
@@ -192,7 +198,8 @@ static double authenticate(void)
     return ns;
 }
 
-static void bench_mode(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs, struct authz_answer *ret)
+static void bench_mode(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,
+                       struct authz_answer *ret)
 {
     (void)m;
     rbac_decide(rbac, a, attrs, ret);
@@ -223,7 +230,8 @@ int main(int argc, char **argv)
         put("roles", role_json(i));
     for (int i = 0; i < n_bindings; i++)
         put("rolebindings", binding_json(i, n_roles));
-    printf("a change: %.1f us (reading the object included)\n", (double)(cpu_ns() - begun) / 1000 / (n_roles + n_bindings));
+    printf("a change: %.1f us (reading the object included)\n",
+           (double)(cpu_ns() - begun) / 1000 / (n_roles + n_bindings));
     printf("RBAC, %d roles and %d bindings: allowed %.0f ns, refused %.0f ns\n", n_roles, n_bindings,
            ask(z, "user-4242", "ns-42", true), ask(z, "nobody", "ns-42", false));
     authorizer_free(z);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What authorization reads: field selectors of any field, which clients send; policies of ABAC, the bootstrap policy's form and the
- * structured configuration, which administrators write. The first byte chooses. Whatever is refused says why. */
+/* What authorization reads: field selectors of any field, which clients send; policies of ABAC, the bootstrap
+ * policy's form and the structured configuration, which administrators write. The first byte chooses.
+ * Whatever is refused says why. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -39,7 +39,8 @@ def free_ports(n):
 
 
 class Etcd:
-    def __init__(self):
+    def __init__(self, *flags):
+        self.flags = flags
         self.folder = tempfile.mkdtemp(prefix="keelson-etcd-")
         self.process = None
         self.url = self.peer = None
@@ -49,7 +50,7 @@ class Etcd:
             self.process = subprocess.Popen(
                 [program(), "--data-dir=" + os.path.join(self.folder, "data"), "--listen-client-urls=" + self.url,
                  "--advertise-client-urls=" + self.url, "--listen-peer-urls=" + self.peer,
-                 "--initial-advertise-peer-urls=" + self.peer, "--initial-cluster=default=" + self.peer],
+                 "--initial-advertise-peer-urls=" + self.peer, "--initial-cluster=default=" + self.peer, *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def is_ready(self, seconds=START_SECONDS):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy.h - a registry with an authorizer over it, and short questions to that. Each test runs in a process of its own. */
+/* policy.h - a registry with an authorizer over it, and short questions to that. Each test runs in a process
+ * of its own. */
 #pragma once
 
 #include "authz.h"
@@ -39,7 +40,8 @@ static inline struct user_info user_of(const char *names)
     return *u;
 }
 
-/* "get NS RESOURCE[.GROUP][/SUB] NAME", "-" for what is not there; "get /path". field: "spec.nodeName=n1" or NULL. */
+/* "get NS RESOURCE[.GROUP][/SUB] NAME", "-" for what is not there; "get /path". field: "spec.nodeName=n1" or
+ * NULL. */
 static inline struct authz_answer ask(const char *user, const char *question, const char *field)
 {
     struct user_info u = user_of(user);
@@ -73,8 +75,10 @@ static inline struct authz_answer ask(const char *user, const char *question, co
     authorizer_ask(authorizer, w.arena, &attrs, &answer);
     return answer;
 }
-#define ck_allowed(user, question) ck_assert_msg(ask(user, question, NULL).decision == AUTHZ_ALLOW, "%s: %s", user, question)
-#define ck_refused(user, question) ck_assert_msg(ask(user, question, NULL).decision != AUTHZ_ALLOW, "%s: %s", user, question)
+#define ck_allowed(user, question) \
+    ck_assert_msg(ask(user, question, NULL).decision == AUTHZ_ALLOW, "%s: %s", user, question)
+#define ck_refused(user, question) \
+    ck_assert_msg(ask(user, question, NULL).decision != AUTHZ_ALLOW, "%s: %s", user, question)
 
 /* Watches are told after the writer is: once another write is done, of the one before. */
 static inline void settle(void)
@@ -94,7 +98,8 @@ static inline void make(const char *api_version, const char *resource, const cha
     operation_clear(&op);
     settle();
 }
-static inline void change(const char *api_version, const char *resource, const char *ns, const char *name, const char *patch)
+static inline void change(const char *api_version, const char *resource, const char *ns, const char *name,
+                          const char *patch)
 {
     struct operation op = {0};
 
@@ -111,12 +116,15 @@ static inline void drop(const char *api_version, const char *resource, const cha
     operation_clear(&op);
     settle();
 }
-static inline void make_binding(const char *ns, const char *name, const char *kind, const char *role, const char *subject)
+static inline void make_binding(const char *ns, const char *name, const char *kind, const char *role,
+                                const char *subject)
 {
     make(RBAC, *ns ? "rolebindings" : "clusterrolebindings", ns,
-         arena_printf(w.arena, "{\"metadata\":{\"name\":\"%s\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
-                               "\"kind\":\"%s\",\"name\":\"%s\"},\"subjects\":[%s]}",
-                      name, kind, role, subject));
+         arena_printf(
+             w.arena,
+             "{\"metadata\":{\"name\":\"%s\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\","
+             "\"kind\":\"%s\",\"name\":\"%s\"},\"subjects\":[%s]}",
+             name, kind, role, subject));
 }
 static inline void make_role(const char *ns, const char *name, const char *rules)
 {

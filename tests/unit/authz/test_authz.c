@@ -31,9 +31,10 @@ static void probe_free(struct authz_mode *m)
 
 static struct probe probe(enum authz_decision d, const char *reason)
 {
-    return (struct probe){.mode = {.type = "Probe", .name = "probe", .authorize = probe_authorize, .free = probe_free},
-                          .decision = d,
-                          .reason = reason};
+    return (struct probe){
+        .mode = {.type = "Probe", .name = "probe", .authorize = probe_authorize, .free = probe_free},
+        .decision = d,
+        .reason = reason};
 }
 
 static struct user_info user(const char *name, const char *group)
@@ -200,5 +201,63 @@ START_TEST(a_refusal_is_worded_as_upstream_words_it)
 }
 END_TEST
 
+/* Source: kubernetes/apimachinery pkg/fields/selector.go. */
+static const struct {
+    const char *in, *out; /* out NULL: refused */
+} selectors[] = {
+    {"", ""},
+    {"a=b", "a=b;"},
+    {"a==b,c!=d", "a=b;c!d;"},
+    {"a=", "a=;"},
+    {"spec.x=a\\,b\\=c\\\\", "spec.x=a,b=c\\;"},
+    {",a=b,,", "a=b;"},
+    {"a", NULL},
+    {"a=b=c", NULL},
+    {"a=\\x", NULL},
+    {"a=b\\", NULL},
+    {"!a", NULL},
+};
+
+START_TEST(field_selectors_of_any_field_are_read)
+{
+    a = arena_new();
+    for (size_t i = 0; i < N_ELEMENTS(selectors); i++) {
+        struct buffer b = BUFFER_IN(a);
+        struct selector s = {0};
+        int rc = authz_parse_fields(a, text_of(selectors[i].in), &s, &st);
+        ck_assert_msg((rc == 0) == (selectors[i].out != NULL), "%s", selectors[i].in);
+        for (size_t k = 0; rc == 0 && k < s.n; k++)
+            buffer_addf(&b, "%.*s%c%.*s;", TEXT_ARG(s.requirements[k].key),
+                        s.requirements[k].op == SELECT_EQUALS ? '=' : '!', TEXT_ARG(s.requirements[k].values[0]));
+        if (rc == 0)
+            ck_assert_str_eq(buffer_str(&b), selectors[i].out);
+        else
+            ck_assert_int_eq(st.reason, STATUS_BAD_REQUEST);
+        status_clear(&st);
+    }
+    arena_free(a);
+}
+END_TEST
+
+START_TEST(modes_that_are_replaced_are_freed_and_those_that_stay_are_not)
+{
+    a = arena_new();
+    struct probe stays = probe(AUTHZ_NO_OPINION, "stays"), goes = probe(AUTHZ_ALLOW, "goes"),
+                 comes = probe(AUTHZ_DENY, "comes");
+    struct authorizer *z = authorizer_new((struct authz_mode *[]){&goes.mode, &stays.mode}, 2);
+    struct user_info eve = user("eve", NULL);
+    struct text reason;
+    ck_assert_int_eq(ask(z, &eve, &reason), AUTHZ_ALLOW);
+    authorizer_replace(z, (struct authz_mode *[]){&stays.mode, &comes.mode}, 2);
+    ck_assert_int_eq(goes.freed, 1);
+    ck_assert_int_eq(stays.freed + comes.freed, 0);
+    ck_assert_int_eq(ask(z, &eve, &reason), AUTHZ_DENY);
+    authorizer_free(z);
+    ck_assert(stays.freed == 1 && comes.freed == 1 && goes.freed == 1);
+    arena_free(a);
+}
+END_TEST
+
 UNIT_MAIN("authz", the_always_modes, an_unknown_mode_is_refused_by_name, masters_go_before_every_mode,
-          the_first_opinion_decides, nobody_to_ask_means_no, a_refusal_is_worded_as_upstream_words_it)
+          the_first_opinion_decides, nobody_to_ask_means_no, a_refusal_is_worded_as_upstream_words_it,
+          field_selectors_of_any_field_are_read, modes_that_are_replaced_are_freed_and_those_that_stay_are_not)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policy that a cluster begins with: as recorded, kept up, aggregated; and that nobody grants what he lacks. */
+/* The policy that a cluster begins with: as recorded, kept up, aggregated; and that nobody grants what he
+ * lacks. */
 #include "unit.h"
 
 #include "authz/bootstrap.h"
@@ -61,12 +62,16 @@ START_TEST(a_fresh_cluster_has_the_recorded_policy)
         for (size_t k = 0; k < list.n; k++) {
             const struct value *want = &list.items[k], *meta = value_get(want, TEXT("metadata"));
             const char *name = arena_str(w.arena, value_get_text(meta, TEXT("name")));
-            struct value has = stored(resources[i], arena_str(w.arena, value_get_text(meta, TEXT("namespace"))), name);
+            struct value has =
+                stored(resources[i], arena_str(w.arena, value_get_text(meta, TEXT("namespace"))), name);
             for (size_t m = 0; m < N_ELEMENTS(keys); m++) {
-                const struct value *x = value_get(&has, text_of(keys[m])), *y = value_get(want, text_of(keys[m]));
-                ck_assert_msg((value_is_empty(x) && value_is_empty(y)) || (x && y && value_equal(x, y)), "%s %s", name, keys[m]);
+                const struct value *x = value_get(&has, text_of(keys[m])),
+                                   *y = value_get(want, text_of(keys[m]));
+                ck_assert_msg((value_is_empty(x) && value_is_empty(y)) || (x && y && value_equal(x, y)),
+                              "%s %s", name, keys[m]);
             }
-            ck_assert(value_equal(value_at(&has, "metadata", "labels", NULL), value_get(meta, TEXT("labels"))));
+            ck_assert(
+                value_equal(value_at(&has, "metadata", "labels", NULL), value_get(meta, TEXT("labels"))));
         }
     }
     policy_stop();
@@ -81,12 +86,15 @@ START_TEST(what_is_missing_comes_back_and_what_was_added_stays)
     bootstrap();
     size_t n = n_rules("system:kube-scheduler");
     change(RBAC, "clusterroles", "", "system:kube-scheduler",
-           "{\"metadata\":{\"labels\":{\"mine\":\"1\",\"kubernetes.io/bootstrapping\":null}},\"rules\":[{\"verbs\":[\"get\"],"
+           "{\"metadata\":{\"labels\":{\"mine\":\"1\",\"kubernetes.io/"
+           "bootstrapping\":null}},\"rules\":[{\"verbs\":[\"get\"],"
            "\"apiGroups\":[\"x.io\"],\"resources\":[\"xs\"]}]}");
     change(RBAC, "clusterroles", "", "system:kube-dns",
-           "{\"metadata\":{\"annotations\":{\"rbac.authorization.kubernetes.io/autoupdate\":\"false\"}},\"rules\":[]}");
-    change(RBAC, "clusterrolebindings", "", "system:basic-user",
-           "{\"subjects\":[{\"kind\":\"User\",\"name\":\"jane\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}");
+           "{\"metadata\":{\"annotations\":{\"rbac.authorization.kubernetes.io/"
+           "autoupdate\":\"false\"}},\"rules\":[]}");
+    change(
+        RBAC, "clusterrolebindings", "", "system:basic-user",
+        "{\"subjects\":[{\"kind\":\"User\",\"name\":\"jane\",\"apiGroup\":\"rbac.authorization.k8s.io\"}]}");
     drop(RBAC, "clusterroles", "", "system:heapster");
     drop(RBAC, "clusterrolebindings", "", "system:discovery");
     make_binding("", "system:discovery", "ClusterRole", "view",
@@ -117,7 +125,8 @@ START_TEST(aggregated_roles_follow_their_parts)
     ck_assert_int_eq(n_rules("view"), n_rules("system:aggregate-to-view"));
     ck_assert_int_eq(n_rules("edit"), n_rules("view") + n_rules("system:aggregate-to-edit"));
     make(RBAC, "clusterroles", "",
-         "{\"metadata\":{\"name\":\"crd\",\"labels\":{\"rbac.authorization.k8s.io/aggregate-to-view\":\"true\"}},"
+         "{\"metadata\":{\"name\":\"crd\",\"labels\":{\"rbac.authorization.k8s.io/"
+         "aggregate-to-view\":\"true\"}},"
          "\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"x.io\"],\"resources\":[\"xs\"]}]}");
     bootstrap();
     make_binding("ns", "b", "ClusterRole", "edit",
@@ -139,9 +148,11 @@ START_TEST(the_loop_aggregates_by_itself)
     policy_start("RBAC");
     ck_assert_int_eq(authz_aggregation_start(w.registry, workers, &loop, &st), 0);
     make(RBAC, "clusterroles", "",
-         "{\"metadata\":{\"name\":\"all\"},\"rules\":[],\"aggregationRule\":{\"clusterRoleSelectors\":[{\"matchLabels\":{\"a\":\"b\"}}]}}");
+         "{\"metadata\":{\"name\":\"all\"},\"rules\":[],\"aggregationRule\":{\"clusterRoleSelectors\":[{"
+         "\"matchLabels\":{\"a\":\"b\"}}]}}");
     make(RBAC, "clusterroles", "",
-         "{\"metadata\":{\"name\":\"part\",\"labels\":{\"a\":\"b\"}},\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
+         "{\"metadata\":{\"name\":\"part\",\"labels\":{\"a\":\"b\"}},\"rules\":[{\"verbs\":[\"get\"],"
+         "\"apiGroups\":[\"\"],"
          "\"resources\":[\"pods\"]}]}");
     for (int i = 0; i < 500 && n_rules("all") == 0; i++)
         usleep(10000);
@@ -152,7 +163,7 @@ START_TEST(the_loop_aggregates_by_itself)
 }
 END_TEST
 
-/* --- escalation ------------------------------------------------------------------------------------------------------------------- */
+/* --- escalation --- */
 
 static struct user_info writer;
 
@@ -174,7 +185,8 @@ static const char *try_create(const char *user, const char *resource, const char
     return message;
 }
 
-static const char *try_merge(const char *user, const char *resource, const char *ns, const char *name, const char *patch)
+static const char *try_merge(const char *user, const char *resource, const char *ns, const char *name,
+                             const char *patch)
 {
     struct operation op;
     const char *message = "";
@@ -194,50 +206,68 @@ static const char *try_merge(const char *user, const char *resource, const char 
 START_TEST(nobody_grants_what_he_lacks)
 {
     struct status st = {0};
-    const char *secrets = "{\"metadata\":{\"name\":\"s\"},\"rules\":[{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],"
-                          "\"resources\":[\"secrets\"]}]}";
+    const char *secrets =
+        "{\"metadata\":{\"name\":\"s\"},\"rules\":[{\"verbs\":[\"get\",\"list\"],\"apiGroups\":[\"\"],"
+        "\"resources\":[\"secrets\"]}]}";
 
     policy_start("RBAC");
     const struct authz_options opt = {.registry = w.registry};
     ck_assert_int_eq(authz_guard(authorizer, &opt, &st), 0);
     make_role("ns", "own", "{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],\"resources\":[\"pods\"]}");
-    make_role("", "binder", "{\"verbs\":[\"bind\"],\"apiGroups\":[\"rbac.authorization.k8s.io\"],\"resources\":[\"roles\"],"
-                            "\"resourceNames\":[\"big\"]},{\"verbs\":[\"escalate\"],\"apiGroups\":[\"rbac.authorization.k8s.io\"],"
-                            "\"resources\":[\"roles\"]}");
+    make_role("", "binder",
+              "{\"verbs\":[\"bind\"],\"apiGroups\":[\"rbac.authorization.k8s.io\"],\"resources\":[\"roles\"],"
+              "\"resourceNames\":[\"big\"]},{\"verbs\":[\"escalate\"],\"apiGroups\":[\"rbac.authorization."
+              "k8s.io\"],"
+              "\"resources\":[\"roles\"]}");
     make_role("ns", "big", "{\"verbs\":[\"*\"],\"apiGroups\":[\"*\"],\"resources\":[\"*\"]}");
-    make_binding("ns", "own", "Role", "own", "{\"kind\":\"User\",\"name\":\"jane\",\"apiGroup\":\"rbac.authorization.k8s.io\"}");
+    make_binding("ns", "own", "Role", "own",
+                 "{\"kind\":\"User\",\"name\":\"jane\",\"apiGroup\":\"rbac.authorization.k8s.io\"}");
     make_binding("ns", "binder", "ClusterRole", "binder",
                  "{\"kind\":\"User\",\"name\":\"bo\",\"apiGroup\":\"rbac.authorization.k8s.io\"}");
 
-    ck_assert_str_eq(try_create("jane g1 g2", "roles", "ns", secrets),
-                     "roles.rbac.authorization.k8s.io \"s\" is forbidden: user \"jane\" (groups=[\"g1\" \"g2\"]) is attempting to "
-                     "grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"secrets\"], "
-                     "Verbs:[\"get\" \"list\"]}");
-    ck_assert_str_eq(try_create("jane", "roles", "ns",
-                                "{\"metadata\":{\"name\":\"ok\"},\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
-                                "\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}]}"),
-                     "");
+    ck_assert_str_eq(
+        try_create("jane g1 g2", "roles", "ns", secrets),
+        "roles.rbac.authorization.k8s.io \"s\" is forbidden: user \"jane\" (groups=[\"g1\" \"g2\"]) is "
+        "attempting to "
+        "grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"secrets\"], "
+        "Verbs:[\"get\" \"list\"]}");
+    ck_assert_str_eq(
+        try_create("jane", "roles", "ns",
+                   "{\"metadata\":{\"name\":\"ok\"},\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
+                   "\"resources\":[\"pods\"],\"resourceNames\":[\"x\"]}]}"),
+        "");
     ck_assert_str_eq(try_create("bo", "roles", "ns", secrets), ""); /* the verb escalate */
-    ck_assert_str_eq(try_create("root system:masters", "clusterroles", "", "{\"metadata\":{\"name\":\"m\"},\"rules\":[{\"verbs\":"
-                                "[\"*\"],\"nonResourceURLs\":[\"*\"]}]}"), "");
-    ck_assert_ptr_nonnull(strstr(try_merge("jane", "roles", "ns", "ok", "{\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
-                                                                    "\"resources\":[\"secrets\"]}]}"), "not currently held"));
-    ck_assert_str_eq(try_merge("jane", "roles", "ns", "s", "{\"metadata\":{\"finalizers\":[\"a.b/c\"]}}"), "");
-    ck_assert_ptr_nonnull(strstr(try_create("jane", "clusterroles", "", "{\"metadata\":{\"name\":\"agg\"},\"aggregationRule\":{"
-                                                                        "\"clusterRoleSelectors\":[{}]}}"),
+    ck_assert_str_eq(try_create("root system:masters", "clusterroles", "",
+                                "{\"metadata\":{\"name\":\"m\"},\"rules\":[{\"verbs\":"
+                                "[\"*\"],\"nonResourceURLs\":[\"*\"]}]}"),
+                     "");
+    ck_assert_ptr_nonnull(strstr(try_merge("jane", "roles", "ns", "ok",
+                                           "{\"rules\":[{\"verbs\":[\"get\"],\"apiGroups\":[\"\"],"
+                                           "\"resources\":[\"secrets\"]}]}"),
+                                 "not currently held"));
+    ck_assert_str_eq(try_merge("jane", "roles", "ns", "s", "{\"metadata\":{\"finalizers\":[\"a.b/c\"]}}"),
+                     "");
+    ck_assert_ptr_nonnull(strstr(try_create("jane", "clusterroles", "",
+                                            "{\"metadata\":{\"name\":\"agg\"},\"aggregationRule\":{"
+                                            "\"clusterRoleSelectors\":[{}]}}"),
                                  "must have cluster-admin privileges to use the aggregationRule"));
 
-    const char *binding = "{\"metadata\":{\"name\":\"%s\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization.k8s.io\",\"kind\":\"Role\","
+    const char *binding = "{\"metadata\":{\"name\":\"%s\"},\"roleRef\":{\"apiGroup\":\"rbac.authorization."
+                          "k8s.io\",\"kind\":\"Role\","
                           "\"name\":\"%s\"},\"subjects\":[]}";
-    ck_assert_str_eq(try_create("jane", "rolebindings", "ns", arena_printf(w.arena, binding, "b1", "own")), "");
-    ck_assert_ptr_nonnull(strstr(try_create("jane", "rolebindings", "ns", arena_printf(w.arena, binding, "b2", "big")),
-                                 "{APIGroups:[\"*\"], Resources:[\"*\"], Verbs:[\"*\"]}"));
+    ck_assert_str_eq(try_create("jane", "rolebindings", "ns", arena_printf(w.arena, binding, "b1", "own")),
+                     "");
+    ck_assert_ptr_nonnull(
+        strstr(try_create("jane", "rolebindings", "ns", arena_printf(w.arena, binding, "b2", "big")),
+               "{APIGroups:[\"*\"], Resources:[\"*\"], Verbs:[\"*\"]}"));
     ck_assert_str_eq(try_create("jane", "rolebindings", "ns", arena_printf(w.arena, binding, "b3", "none")),
                      "rolebindings.rbac.authorization.k8s.io \"none\" not found");
-    ck_assert_str_eq(try_create("bo", "rolebindings", "ns", arena_printf(w.arena, binding, "b4", "big")), ""); /* bind */
+    ck_assert_str_eq(try_create("bo", "rolebindings", "ns", arena_printf(w.arena, binding, "b4", "big")),
+                     ""); /* bind */
     policy_stop();
 }
 END_TEST
 
-UNIT_MAIN("bootstrap", a_fresh_cluster_has_the_recorded_policy, what_is_missing_comes_back_and_what_was_added_stays,
-          aggregated_roles_follow_their_parts, the_loop_aggregates_by_itself, nobody_grants_what_he_lacks)
+UNIT_MAIN("bootstrap", a_fresh_cluster_has_the_recorded_policy,
+          what_is_missing_comes_back_and_what_was_added_stays, aggregated_roles_follow_their_parts,
+          the_loop_aggregates_by_itself, nobody_grants_what_he_lacks)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mode Node: a kubelet has what its pods use, and no more. Rows follow kubernetes plugin/pkg/auth/authorizer/node. */
+/* The mode Node: a kubelet has what its pods use, and no more. Rows follow kubernetes
+ * plugin/pkg/auth/authorizer/node. */
 #include "unit.h"
 
 #include "authz/policy.h"
@@ -10,24 +11,34 @@ static void make_world(void)
 {
     policy_start("Node");
     make("v1", "pods", "ns",
-         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"sa\",\"imagePullSecrets\":"
-         "[{\"name\":\"pull\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"A\",\"valueFrom\":{\"secretKeyRef\":"
-         "{\"name\":\"env\",\"key\":\"k\"}}}],\"envFrom\":[{\"configMapRef\":{\"name\":\"from\"}}]}],\"volumes\":["
-         "{\"name\":\"v\",\"projected\":{\"sources\":[{\"secret\":{\"name\":\"proj\"}},{\"configMap\":{\"name\":\"projmap\"}}]}},"
-         "{\"name\":\"s\",\"secret\":{\"secretName\":\"vol\"}},{\"name\":\"c\",\"persistentVolumeClaim\":{\"claimName\":\"claim\"}},"
+         "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"nodeName\":\"n1\",\"serviceAccountName\":\"sa\","
+         "\"imagePullSecrets\":"
+         "[{\"name\":\"pull\"}],\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"A\","
+         "\"valueFrom\":{\"secretKeyRef\":"
+         "{\"name\":\"env\",\"key\":\"k\"}}}],\"envFrom\":[{\"configMapRef\":{\"name\":\"from\"}}]}],"
+         "\"volumes\":["
+         "{\"name\":\"v\",\"projected\":{\"sources\":[{\"secret\":{\"name\":\"proj\"}},{\"configMap\":{"
+         "\"name\":\"projmap\"}}]}},"
+         "{\"name\":\"s\",\"secret\":{\"secretName\":\"vol\"}},{\"name\":\"c\",\"persistentVolumeClaim\":{"
+         "\"claimName\":\"claim\"}},"
          "{\"name\":\"e\",\"ephemeral\":{\"volumeClaimTemplate\":{\"spec\":{\"resources\":{}}}}}]}}");
     make("v1", "pods", "ns",
-         "{\"metadata\":{\"name\":\"mirror\",\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}},\"spec\":{\"nodeName\":\"n1\","
-         "\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"envFrom\":[{\"secretRef\":{\"name\":\"stolen\"}}]}]}}");
+         "{\"metadata\":{\"name\":\"mirror\",\"annotations\":{\"kubernetes.io/"
+         "config.mirror\":\"x\"}},\"spec\":{\"nodeName\":\"n1\","
+         "\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"envFrom\":[{\"secretRef\":{\"name\":\"stolen\"}}]"
+         "}]}}");
     make("v1", "pods", "ns",
-         "{\"metadata\":{\"name\":\"elsewhere\"},\"spec\":{\"nodeName\":\"n2\",\"imagePullSecrets\":[{\"name\":\"other\"}],"
+         "{\"metadata\":{\"name\":\"elsewhere\"},\"spec\":{\"nodeName\":\"n2\",\"imagePullSecrets\":[{"
+         "\"name\":\"other\"}],"
          "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}");
     make("v1", "persistentvolumes", "",
-         "{\"metadata\":{\"name\":\"pv\"},\"spec\":{\"claimRef\":{\"namespace\":\"ns\",\"name\":\"claim\"},\"csi\":{\"driver\":\"d\","
+         "{\"metadata\":{\"name\":\"pv\"},\"spec\":{\"claimRef\":{\"namespace\":\"ns\",\"name\":\"claim\"},"
+         "\"csi\":{\"driver\":\"d\","
          "\"volumeHandle\":\"h\",\"nodeStageSecretRef\":{\"name\":\"stage\",\"namespace\":\"vault\"},"
          "\"controllerPublishSecretRef\":{\"name\":\"control\",\"namespace\":\"vault\"}}}}");
     make("storage.k8s.io/v1", "volumeattachments", "",
-         "{\"metadata\":{\"name\":\"va\"},\"spec\":{\"attacher\":\"d\",\"nodeName\":\"n1\",\"source\":{\"persistentVolumeName\":\"pv\"}}}");
+         "{\"metadata\":{\"name\":\"va\"},\"spec\":{\"attacher\":\"d\",\"nodeName\":\"n1\",\"source\":{"
+         "\"persistentVolumeName\":\"pv\"}}}");
 }
 
 static const struct {
@@ -45,7 +56,8 @@ static const struct {
     {"system:node:n2 system:nodes", "get ns secrets other", NULL, true, ""},
     {"system:node:n1", "get ns secrets pull", NULL, false, ""},
     {"jane system:nodes", "get ns secrets pull", NULL, false, ""},
-    {"system:node: system:nodes", "get ns secrets pull", NULL, false, "unknown node for user \"system:node:\""},
+    {"system:node: system:nodes", "get ns secrets pull", NULL, false,
+     "unknown node for user \"system:node:\""},
     {N1, "list ns secrets", NULL, false, "No Object name found"},
     {N1, "list - secrets", NULL, false, "can only read namespaced object of this type"},
     {N1, "update ns secrets pull", NULL, false, "can only read resources of this type"},
@@ -62,7 +74,8 @@ static const struct {
      "no relationship found between node 'n2' and this object"},
     {N1, "get - volumeattachments.storage.k8s.io va", NULL, true, ""},
     {N1, "create ns serviceaccounts/token sa", NULL, true, ""},
-    {N1, "create ns serviceaccounts/token default", NULL, false, "no relationship found between node 'n1' and this object"},
+    {N1, "create ns serviceaccounts/token default", NULL, false,
+     "no relationship found between node 'n1' and this object"},
     {N1, "get ns serviceaccounts sa", NULL, true, ""},
     {N1, "list ns serviceaccounts", NULL, false, "can only create tokens for individual service accounts"},
     {N1, "update kube-node-lease leases.coordination.k8s.io n1", NULL, true, ""},
@@ -72,15 +85,18 @@ static const struct {
     {N1, "update ns leases.coordination.k8s.io n1", NULL, false,
      "can only access leases in the \"kube-node-lease\" system namespace"},
     {N1, "get - csinodes.storage.k8s.io n1", NULL, true, ""},
-    {N1, "get - csinodes.storage.k8s.io n2", NULL, false, "can only access CSINode with the same name as the requesting node"},
+    {N1, "get - csinodes.storage.k8s.io n2", NULL, false,
+     "can only access CSINode with the same name as the requesting node"},
     {N1, "get - nodes n1", NULL, true, ""},
     {N1, "get - nodes n2", NULL, false, "node 'n1' cannot read 'n2', only its own Node object"},
     {N1, "list - nodes", NULL, false, "node 'n1' cannot read all nodes, only its own Node object"},
     {N1, "patch - nodes/status n1", NULL, true, ""},
     {N1, "delete - nodes n1", NULL, false, ""},
     {N1, "list - pods", "spec.nodeName=n1", true, ""},
-    {N1, "list - pods", "spec.nodeName=n2", false, "can only list/watch pods with spec.nodeName field selector"},
-    {N1, "watch - pods", "spec.nodeName!=n1", false, "can only list/watch pods with spec.nodeName field selector"},
+    {N1, "list - pods", "spec.nodeName=n2", false,
+     "can only list/watch pods with spec.nodeName field selector"},
+    {N1, "watch - pods", "spec.nodeName!=n1", false,
+     "can only list/watch pods with spec.nodeName field selector"},
     {N1, "get ns pods p", NULL, true, ""},
     {N1, "get ns pods elsewhere", NULL, false, "no relationship found between node 'n1' and this object"},
     {N1, "create ns pods/eviction p", NULL, true, ""},

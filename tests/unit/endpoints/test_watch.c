@@ -350,7 +350,8 @@ START_TEST(the_future_and_the_past)
 
     start(&f);
     make(&f, "a", "");
-    struct watching w = open_watch(&f, "&resourceVersion=999999&allowWatchBookmarks=true&timeoutSeconds=3", "");
+    struct watching w =
+        open_watch(&f, "&resourceVersion=999999&allowWatchBookmarks=true&timeoutSeconds=3", "");
     make(&f, "b", "");
     ck_assert_ptr_null(next_event(&f, &w).p);
     client_close(&w.client);
@@ -372,8 +373,9 @@ START_TEST(legacy_paths_know_no_initial_events)
     make(&f, "a", "");
     struct client c = client_connect(listener_port(f.listener));
     struct buffer b = BUFFER_IN(f.a);
-    client_send(&c, TEXT("GET /api/v1/watch/namespaces/demo/configmaps?allowWatchBookmarks=true&timeoutSeconds=1 "
-                         "HTTP/1.1\r\nHost: t\r\n\r\n"));
+    client_send(&c,
+                TEXT("GET /api/v1/watch/namespaces/demo/configmaps?allowWatchBookmarks=true&timeoutSeconds=1 "
+                     "HTTP/1.1\r\nHost: t\r\n\r\n"));
     ck_assert_int_eq(client_read_header(&c, f.a).code, 200);
     while (client_chunk(&c, f.a, &b) > 0)
         ;
@@ -389,7 +391,9 @@ static struct watching open_pods(struct fixture *f, const char *query)
     struct watching w = {.client = client_connect(listener_port(f->listener)), .in = BUFFER_IN(f->a)};
 
     ck_assert(client_send(
-        &w.client, arena_textf(f->a, "GET /api/v1/pods?watch=1&resourceVersion=1&%s HTTP/1.1\r\nHost: t\r\n\r\n", query)));
+        &w.client,
+        arena_textf(f->a, "GET /api/v1/pods?watch=1&resourceVersion=1&%s HTTP/1.1\r\nHost: t\r\n\r\n",
+                    query)));
     w.header = client_read_header(&w.client, f->a);
     ck_assert_int_eq(w.header.code, 200);
     return w;
@@ -399,7 +403,8 @@ static void make_pod(struct fixture *f, const char *name, const char *node)
 {
     ck_code(post(f, "/api/v1/namespaces/demo/pods",
                  arena_printf(f->a,
-                              "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]%s}}",
+                              "{\"metadata\":{\"name\":\"%s\"},\"spec\":{\"containers\":[{\"name\":\"c\","
+                              "\"image\":\"i\"}]%s}}",
                               name, *node ? arena_printf(f->a, ",\"nodeName\":\"%s\"", node) : "")),
             201);
 }
@@ -424,8 +429,9 @@ START_TEST(pods_of_a_node)
     static const struct {
         int watch;
         const char *type, *name;
-    } rows[] = {{0, "ADDED", "b"},   {0, "ADDED", "a"}, {0, "MODIFIED", "b"}, {0, "DELETED", "b"}, {1, "ADDED", "c"}, {2, "ADDED", "a"},
-                {2, "DELETED", "a"}, {3, "ADDED", "a"}, {3, "ADDED", "c"},   {3, "DELETED", "a"}};
+    } rows[] = {{0, "ADDED", "b"}, {0, "ADDED", "a"},  {0, "MODIFIED", "b"}, {0, "DELETED", "b"},
+                {1, "ADDED", "c"}, {2, "ADDED", "a"},  {2, "DELETED", "a"},  {3, "ADDED", "a"},
+                {3, "ADDED", "c"}, {3, "DELETED", "a"}};
     struct watching *watches[] = {&one, &two, &none, &not_one};
     for (size_t i = 0; i < N_ELEMENTS(rows); i++)
         ck_event(next_event(&f, watches[rows[i].watch]), arena_printf(f.a, "{\"type\":\"%s\"", rows[i].type),
@@ -436,8 +442,69 @@ START_TEST(pods_of_a_node)
 }
 END_TEST
 
+/* Every minute there is a bookmark, with or without news, but for the revision at which the watch began. */
+START_TEST(bookmarks_by_the_minute)
+{
+    struct fixture f;
+
+    clock_fake(1800000000 * 1000000000LL);
+    start(&f);
+    make(&f, "a", "");
+    struct reply r = get(&f, CONFIG_MAPS);
+    struct value list = tree_of(&f, &r);
+    struct text rv = value_get_text(value_get(&list, TEXT("metadata")), TEXT("resourceVersion"));
+    struct watching w =
+        open_watch(&f, arena_printf(f.a, "&allowWatchBookmarks=true&resourceVersion=%.*s", TEXT_ARG(rv)), "");
+    for (int i = 0; i < 130; i++) /* two minutes in which nothing happens, and nothing is said */
+        clock_fake_advance_ms(1000);
+    make(&f, "b", "");
+    ck_event(next_event(&f, &w), ADDED, "\"name\":\"b\"");
+    for (int minute = 0; minute < 2; minute++) {
+        for (int i = 0; i < 61; i++)
+            clock_fake_advance_ms(1000);
+        ck_event(next_event(&f, &w), BOOKMARK, "\"resourceVersion\":\"");
+    }
+    client_close(&w.client);
+    fixture_stop(&f);
+}
+END_TEST
+
+/* Over TLS: tests/integration/test_watch. */
+START_TEST(websocket_without_tls)
+{
+    static const char close_frame[] = "\x88\x82\0\0\0\0\x03\xe8";
+    struct fixture f;
+
+    start(&f);
+    make(&f, "a", "");
+    struct client c = client_connect(listener_port(f.listener));
+    client_send(
+        &c,
+        TEXT(
+            "GET " CONFIG_MAPS "?watch=1 HTTP/1.1\r\nHost: t\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: x\r\n\r\n"));
+    struct reply r = client_read_header(&c, f.a);
+    ck_assert_int_eq(r.code, 101);
+    ck_assert(
+        text_is(reply_header(&r, "Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")); /* of RFC 6455 */
+    struct buffer in = BUFFER_IN(f.a);
+    ck_assert(client_bytes(&c, &in, 4));
+    ck_assert_int_eq((unsigned char)in.p[0], 0x81);
+    ck_assert_int_eq((unsigned char)in.p[1], 126);
+    size_t n = (size_t)(unsigned char)in.p[2] << 8 | (unsigned char)in.p[3];
+    ck_assert(client_bytes(&c, &in, n));
+    ck_event(text_from(buffer_text(&in), 4), ADDED, "\"name\":\"a\"");
+    client_send(&c, (struct text){close_frame, sizeof(close_frame) - 1});
+    ck_assert(client_bytes(&c, &in, 4));
+    ck_assert_mem_eq(in.p + 4 + n, "\x88\x02\x03\xe8", 4);
+    client_close(&c);
+    fixture_stop(&f);
+}
+END_TEST
+
 UNIT_MAIN("endpoints/watch", initial_objects_then_changes, from_a_revision, selection_comes_and_goes,
           initial_events_end_with_a_bookmark, ends_at_its_timeout, last_bookmark_before_the_timeout,
           partial_metadata_and_refusals, protobuf_frames, legacy_paths, many_watchers_and_a_drain,
           many_initial_objects, bookmark_after_the_objects_by_default, errors_are_events,
-          the_future_and_the_past, legacy_paths_know_no_initial_events, pods_of_a_node)
+          the_future_and_the_past, legacy_paths_know_no_initial_events, pods_of_a_node,
+          bookmarks_by_the_minute, websocket_without_tls)

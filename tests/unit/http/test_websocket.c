@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* WebSocket frames, written and read, whole and a byte at a time. The handshake and live streams are tested with watches. */
+/* WebSocket frames, written and read, whole and a byte at a time. The handshake and live streams are tested
+ * with watches. */
 #include "http.h"
 #include "unit.h"
 
@@ -70,7 +71,7 @@ START_TEST(messages_and_controls_are_read_at_any_cut)
 
     memset(big, 'x', sizeof(big));
     add_masked(&b, 0x81, "hello", 5);
-    add_masked(&b, 0x02, "frag", 4);   /* a binary message in three pieces, a ping between */
+    add_masked(&b, 0x02, "frag", 4); /* a binary message in three pieces, a ping between */
     add_masked(&b, 0x89, "ping!", 5);
     add_masked(&b, 0x00, "", 0);
     add_masked(&b, 0x80, "ment", 4);
@@ -103,7 +104,8 @@ START_TEST(what_the_protocol_forbids)
     CLEANUP(arena_freep) struct arena *a = arena_new();
 
     for (size_t i = 0; i < N_ELEMENTS(rows); i++)
-        ck_assert_msg(!strcmp(read_all(a, (struct text){rows[i].bytes, rows[i].n}, 100), "broken"), "%s", rows[i].why);
+        ck_assert_msg(!strcmp(read_all(a, (struct text){rows[i].bytes, rows[i].n}, 100), "broken"), "%s",
+                      rows[i].why);
 }
 END_TEST
 

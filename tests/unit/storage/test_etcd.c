@@ -133,7 +133,7 @@ START_TEST(changes_of_others_are_seen)
     struct heard heard;
     struct watcher *w;
     uint64_t at;
-    struct status st = {0};
+    CLEANUP(status_clear) struct status st = {0};
     house_new(&h, 0);
     heard_init(&heard);
     struct watch_options opt = {.ops = &heard_ops, .ctx = &heard};
@@ -170,12 +170,12 @@ START_TEST(a_conflict_tells_what_is_there)
                                         .expected_revision = first,
                                         .object = make_object(&things, "ns/a", NULL, "\"color\":\"green\"")}};
     write_submit(h.storage, &ww);
-    write_wait(&ww);
+    write_told(&ww);
     ck_assert_int_eq(ww.write.result, WRITE_CONFLICT);
     ck_assert(ww.write.has_found);
     ck_assert(text_is(ww.write.found->fields[0], "blue"));
     ck_assert_uint_eq(ww.write.found->revision, first + 1);
-    object_unref(ww.write.found);
+    write_wait(&ww);
     ww = (struct waited_write){.write = {.type = &things, .op = WRITE_PUT, .key = TEXT("ns/none"),
                                          .expected_revision = first,
                                          .object = make_object(&things, "ns/none", NULL, NULL)}};
@@ -205,7 +205,7 @@ START_TEST(a_compaction_behind_the_watch_reloads)
     struct heard heard, quiet;
     struct watcher *w, *of_rooms;
     uint64_t at, last = 0;
-    struct status st = {0};
+    CLEANUP(status_clear) struct status st = {0};
     house_through(&h, &f);
     put(h.storage, "ns/stays", "\"color\":\"red\"");
     put(h.storage, "ns/goes", "\"color\":\"red\"");
@@ -349,14 +349,13 @@ START_TEST(a_paused_etcd_is_waited_for)
     put(h.storage, "ns/a", "");
     kill(server.pid, SIGSTOP);
     begin_write(h.storage, &ww, "ns/a", "\"color\":\"red\"");
-    struct status st = {0};
+    CLEANUP(status_clear) struct status st = {0};
     ck_assert_int_lt(storage_check(h.storage, PROBE_READY, &st), 0);
     ck_assert_msg(strstr(st.message, "error getting data from etcd") != NULL, "%s", st.message);
     kill(server.pid, SIGCONT);
     write_wait(&ww);
     ck_assert_int_eq(ww.write.result, WRITE_DONE);
     ck_assert_int_eq(storage_check(h.storage, PROBE_READY, &st), 0);
-    status_clear(&st);
     house_free(&h);
 }
 END_TEST
@@ -394,7 +393,7 @@ START_TEST(keys_expire_by_shared_leases)
     struct heard heard;
     struct watcher *w;
     uint64_t at;
-    struct status st = {0};
+    CLEANUP(status_clear) struct status st = {0};
     heard_init(&heard);
     for (int i = 0; i < N; i++) {
         snprintf(keys[i], sizeof(keys[i]), "ns/x%d", i);

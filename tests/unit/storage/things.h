@@ -144,6 +144,7 @@ UNUSED static void write_wait(struct waited_write *ww)
     pthread_cond_destroy(&ww->cond);
     object_unref(MOVE(ww->write.object));
     object_unref(MOVE(ww->write.previous));
+    object_unref(MOVE(ww->write.found));
     status_clear(&ww->write.st);
 }
 
