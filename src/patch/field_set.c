@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define FEW_NODES 24
+
 /* --- order --- */
 
 static int number_cmp(double x, double y)
@@ -84,8 +86,8 @@ int path_element_cmp(const struct path_element *a, const struct path_element *b)
     if (a->kind != b->kind)
         return (int)a->kind - (int)b->kind;
     switch (a->kind) {
-    case PATH_FIELD:
-        return text_cmp(a->name, b->name);
+    case PATH_FIELD: /* names are often the schema's own */
+        return a->name.p == b->name.p && a->name.n == b->name.n ? 0 : text_cmp(a->name, b->name);
     case PATH_KEY:
         return keys_cmp(a, b);
     case PATH_VALUE:
@@ -114,17 +116,34 @@ static int by_element(const void *x, const void *y)
     return path_element_cmp(&((const struct field_node *)x)->at, &((const struct field_node *)y)->at);
 }
 
+/* Most sets are small, and many come in order. */
+static void sort_nodes(struct field_node *nodes, size_t n)
+{
+    if (n > FEW_NODES) {
+        for (size_t i = 1; i < n; i++)
+            if (by_element(&nodes[i - 1], &nodes[i]) > 0) {
+                qsort(nodes, n, sizeof(*nodes), by_element);
+                return;
+            }
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        const struct field_node moved = nodes[i];
+        size_t at = i;
+        for (; at > 0 && path_element_cmp(&nodes[at - 1].at, &moved.at) > 0; at--)
+            nodes[at] = nodes[at - 1];
+        if (at != i)
+            nodes[at] = moved;
+    }
+}
+
 const struct field_set *field_set_built(struct field_set_builder *b)
 {
     struct field_set *s;
 
     if (!b->n)
         return NULL;
-    for (size_t i = 1; i < b->n; i++)
-        if (by_element(&b->nodes[i - 1], &b->nodes[i]) > 0) {
-            qsort(b->nodes, b->n, sizeof(*b->nodes), by_element);
-            break;
-        }
+    sort_nodes(b->nodes, b->n);
     s = ARENA_NEW(b->arena, struct field_set);
     *s = (struct field_set){b->nodes, b->n};
     return s;

@@ -125,15 +125,23 @@ int field_set_read(struct arena *a, const struct value *fields, const struct fie
 
 /* --- writing --- */
 
+static struct text field_name(struct arena *a, struct text name)
+{
+    char *p = arena_alloc(a, name.n + 2);
+
+    memcpy(p, "f:", 2);
+    if (name.n)
+        memcpy(p + 2, name.p, name.n);
+    return (struct text){p, name.n + 2};
+}
+
 static struct text element_name(struct arena *a, const struct path_element *e)
 {
     struct buffer b = BUFFER_IN(a);
 
     switch (e->kind) {
     case PATH_FIELD:
-        buffer_add_str(&b, "f:");
-        buffer_add(&b, e->name);
-        break;
+        return field_name(a, e->name);
     case PATH_KEY:
         buffer_add_str(&b, "k:{");
         for (size_t i = 0; i < e->n_keys; i++) {
@@ -155,14 +163,24 @@ static struct text element_name(struct arena *a, const struct path_element *e)
     return buffer_text(&b);
 }
 
+static struct value_member member_of(struct text name, struct value v)
+{
+    return (struct value_member){.key = name.p, .key_n = (uint32_t)name.n, .value = v};
+}
+
 static struct value write_below(struct arena *a, const struct field_set *s, bool is_member)
 {
     struct value object = value_object();
 
-    if (s && is_member)
-        value_add(a, &object, TEXT("."), value_object());
-    for (size_t i = 0; s && i < s->n; i++)
-        value_add(a, &object, element_name(a, &s->nodes[i].at), write_below(a, s->nodes[i].below, s->nodes[i].is_member));
+    if (!s)
+        return object;
+    object.is_exact = true;
+    object.members = arena_alloc(a, (s->n + is_member) * sizeof(*object.members));
+    if (is_member)
+        object.members[object.n++] = member_of(TEXT("."), value_object());
+    for (size_t i = 0; i < s->n; i++)
+        object.members[object.n++] = member_of(element_name(a, &s->nodes[i].at),
+                                               write_below(a, s->nodes[i].below, s->nodes[i].is_member));
     return object;
 }
 

@@ -8,6 +8,7 @@
 
 #define UPDATERS_MAX 10
 #define MANAGER_BYTES_MAX 128
+#define ANCIENT TEXT("ancient-changes")
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
 /* --- entries --- */
@@ -27,32 +28,68 @@ static int read_entry(struct arena *a, const struct value *entry, struct manager
         return status_set(st, STATUS_BAD_REQUEST, "apiVersion must not be empty");
     if (!text_is(type, "FieldsV1"))
         return status_set(st, STATUS_BAD_REQUEST, "fieldsType must be FieldsV1");
-    return field_set_read(a, value_get(entry, TEXT("fieldsV1")), &ret->fields, st);
+    ret->stored = value_get(entry, TEXT("fieldsV1"));
+    if (field_set_read(a, ret->stored, &ret->fields, st) < 0)
+        return -1;
+    ret->as_read = ret->fields;
+    return 0;
+}
+
+/* Two entries of one identity are one, the later; a hostile list is long, so they are found by sorting. */
+static int by_identity(const void *x, const void *y)
+{
+    const struct manager *a = *(struct manager *const *)x, *b = *(struct manager *const *)y;
+    int c = manager_cmp(a, b);
+
+    return c ? c : a < b ? -1 : 1;
+}
+
+static void drop_repeated(struct managers *ms)
+{
+    struct manager **sorted = ARENA_ARRAY(ms->arena, struct manager *, ms->n);
+    bool has_repeats = false;
+
+    for (size_t i = 0; i < ms->n; i++)
+        sorted[i] = &ms->p[i];
+    qsort(sorted, ms->n, sizeof(*sorted), by_identity);
+    for (size_t i = 1; i < ms->n; i++)
+        if (manager_cmp(sorted[i - 1], sorted[i]) == 0) {
+            sorted[i - 1]->is_dropped = true;
+            has_repeats = true;
+        }
+    if (!has_repeats)
+        return;
+    size_t n = 0;
+    for (size_t i = 0; i < ms->n; i++)
+        if (!ms->p[i].is_dropped)
+            ms->p[n++] = ms->p[i];
+    ms->n = n;
 }
 
 static int read_managers(struct arena *a, const struct value *list, struct managers *ret, struct status *st)
 {
     *ret = (struct managers){.arena = a};
     for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->n; i++) {
-        struct manager m, *there;
+        struct manager m;
         if (read_entry(a, &list->items[i], &m, st) < 0)
             return -1;
-        there = managers_find(ret, &m);
-        if (there)
-            *there = m;
-        else
-            managers_add(ret, &m);
+        managers_add(ret, &m);
     }
+    if (ret->n > 1)
+        drop_repeated(ret);
     return 0;
 }
 
-static struct managers managers_or_none(struct arena *a, const struct value *list)
+/* is_stored: the list is one that was written here, so that entries which stay are not written anew. */
+static struct managers managers_or_none(struct arena *a, const struct value *list, bool is_stored)
 {
     CLEANUP(status_clear) struct status st = {0};
     struct managers ms;
 
     if (read_managers(a, list, &ms, &st) < 0)
         ms.n = 0;
+    for (size_t i = 0; i < ms.n && !is_stored; i++)
+        ms.p[i].stored = NULL;
     return ms;
 }
 
@@ -94,7 +131,8 @@ static struct value write_managers(struct arena *a, struct managers *ms)
         if (m->time.n)
             value_add(a, &entry, TEXT("time"), value_string(m->time));
         value_add(a, &entry, TEXT("fieldsType"), value_string(TEXT("FieldsV1")));
-        value_add(a, &entry, TEXT("fieldsV1"), field_set_write(a, m->fields));
+        value_add(a, &entry, TEXT("fieldsV1"),
+                  m->stored && m->fields == m->as_read ? *m->stored : field_set_write(a, m->fields));
         if (m->subresource.n)
             value_add(a, &entry, TEXT("subresource"), value_string(m->subresource));
         value_append(a, &list, entry);
@@ -105,21 +143,24 @@ static struct value write_managers(struct arena *a, struct managers *ms)
 /* --- what counts and what does not --- */
 
 /* Fields that the server keeps itself belong to nobody. */
+#define FIELD(field, inner) {.at = {.kind = PATH_FIELD, .name = TEXT(field)}, .below = (inner), .is_member = true}
+static const struct field_node own_metadata[] = {
+    FIELD("clusterName", NULL), FIELD("creationTimestamp", NULL), FIELD("generation", NULL),
+    FIELD("managedFields", NULL), FIELD("name", NULL), FIELD("namespace", NULL),
+    FIELD("resourceVersion", NULL), FIELD("selfLink", NULL), FIELD("uid", NULL),
+};
+static const struct field_set own_metadata_set = {own_metadata, N_ELEMENTS(own_metadata)};
+static const struct field_node own_nodes[] = {
+    FIELD("apiVersion", NULL),
+    FIELD("kind", NULL),
+    FIELD("metadata", &own_metadata_set),
+};
+static const struct field_set own_set = {own_nodes, N_ELEMENTS(own_nodes)};
+#undef FIELD
+
 static const struct field_set *stripped(struct arena *a, const struct field_set *s)
 {
-    static const char *const paths[][3] = {
-        {"apiVersion"},           {"kind"},
-        {"metadata"},             {"metadata", "name"},
-        {"metadata", "namespace"}, {"metadata", "creationTimestamp"},
-        {"metadata", "selfLink"}, {"metadata", "uid"},
-        {"metadata", "clusterName"}, {"metadata", "generation"},
-        {"metadata", "managedFields"}, {"metadata", "resourceVersion"},
-    };
-    const char *const *list[N_ELEMENTS(paths)];
-
-    for (size_t i = 0; i < N_ELEMENTS(paths); i++)
-        list[i] = paths[i];
-    return field_set_difference(a, s, field_set_of_names(a, list, N_ELEMENTS(paths)));
+    return field_set_difference(a, s, &own_set);
 }
 
 /* The first of equal age and least name first; times to the second. */
@@ -131,41 +172,63 @@ static int by_age(const void *x, const void *y)
     return at_a != at_b ? (at_a < at_b ? -1 : 1) : manager_cmp(a, b);
 }
 
-static size_t count_updaters(const struct managers *ms)
+/* Where the oldest changes of a version gather. */
+struct bucket {
+    struct text api_version;
+    struct manager *first, *into; /* into NULL: there is none yet */
+};
+
+static struct bucket *bucket_of(struct arena *a, struct bucket **buckets, size_t *n, struct text api_version)
 {
-    size_t n = 0;
+    for (size_t i = 0; i < *n; i++)
+        if (text_eq((*buckets)[i].api_version, api_version))
+            return &(*buckets)[i];
+    *buckets = arena_grow(a, *buckets, *n * sizeof(**buckets), (*n + 1) * sizeof(**buckets));
+    (*buckets)[*n] = (struct bucket){.api_version = api_version};
+    return &(*buckets)[(*n)++];
+}
+
+static void pour(struct arena *a, struct manager *into, struct manager *from)
+{
+    into->fields = field_set_union(a, into->fields, from->fields);
+    into->time = from->time; /* the later */
+    into->name = ANCIENT;
+    into->subresource = TEXT_NONE;
+    from->fields = NULL;
+}
+
+/* More than so many updaters: the oldest ones of a version become one entry without a face. */
+static void cap_updaters(struct managers *ms)
+{
+    struct manager **old;
+    struct bucket *buckets = NULL;
+    size_t n = 0, n_buckets = 0, left;
 
     for (size_t i = 0; i < ms->n; i++)
         n += !ms->p[i].is_apply;
-    return n;
-}
-
-/* The two oldest updaters of one version become one entry without a face; false: there are no two. */
-static bool merge_oldest(struct managers *ms)
-{
-    static const struct text bucket_name = TEXT("ancient-changes");
-    struct manager **old = ARENA_ARRAY(ms->arena, struct manager *, ms->n);
-    size_t n = 0;
-
+    if (n <= UPDATERS_MAX)
+        return;
+    old = ARENA_ARRAY(ms->arena, struct manager *, n);
+    left = n;
+    n = 0;
     for (size_t i = 0; i < ms->n; i++)
         if (!ms->p[i].is_apply)
             old[n++] = &ms->p[i];
     qsort(old, n, sizeof(*old), by_age);
-    for (size_t i = 1; i < n; i++)
-        for (size_t j = 0; j < i; j++) {
-            if (!text_eq(old[i]->api_version, old[j]->api_version))
-                continue;
-            const struct manager like = {.name = bucket_name, .api_version = old[i]->api_version};
-            struct manager *bucket = managers_find(ms, &like), *into = bucket && bucket != old[i] ? bucket : old[j];
-            struct manager *from = into == old[i] ? old[j] : old[i];
-            into->fields = field_set_union(ms->arena, into->fields, from->fields);
-            into->time = from->time;
-            into->name = bucket_name;
-            into->subresource = TEXT_NONE;
-            managers_remove(ms, from);
-            return true;
+    for (size_t i = 0; i < n && left > UPDATERS_MAX; i++) {
+        struct bucket *b = bucket_of(ms->arena, &buckets, &n_buckets, old[i]->api_version);
+        if (!b->first) {
+            const struct manager like = {.name = ANCIENT, .api_version = old[i]->api_version};
+            b->first = old[i];
+            b->into = managers_find(ms, &like);
+            continue;
         }
-    return false;
+        if (!b->into || b->into == old[i])
+            b->into = b->first;
+        pour(ms->arena, b->into, old[i]);
+        left--;
+    }
+    managers_remove_empty(ms);
 }
 
 /* --- an update --- */
@@ -180,12 +243,29 @@ static struct value empty_object(struct arena *a, const struct schema_kind *kind
     return object;
 }
 
+/* A view of an object in arrays of its own as far as something is left out. */
+static struct value members_but(struct arena *a, const struct value *object, struct text left_out)
+{
+    struct value view = value_object();
+
+    view.is_exact = true;
+    view.members = arena_alloc(a, object->n * sizeof(*view.members));
+    for (size_t i = 0; i < object->n; i++)
+        if (!text_eq(member_key(&object->members[i]), left_out))
+            view.members[view.n++] = object->members[i];
+    return view;
+}
+
 static struct value without_managed_fields(struct arena *a, const struct value *obj)
 {
-    struct value copy = value_copy(a, obj);
+    const struct value *metadata = value_get(obj, TEXT("metadata"));
+    struct value view;
 
-    value_remove(value_get(&copy, TEXT("metadata")), TEXT("managedFields"));
-    return copy;
+    if (!value_get(metadata, TEXT("managedFields")))
+        return *obj;
+    view = members_but(a, obj, TEXT_NONE);
+    *value_get(&view, TEXT("metadata")) = members_but(a, metadata, TEXT("managedFields"));
+    return view;
 }
 
 /* obj in the version of the request, without managed fields. */
@@ -235,8 +315,7 @@ static int record_update(const struct managing *m, struct managers *ms, const st
         own->fields = field_set_union(m->arena, own->fields, fields);
         own->time = now_text(m->arena);
     }
-    while (count_updaters(ms) > UPDATERS_MAX && merge_oldest(ms))
-        ;
+    cap_updaters(ms);
     return 0;
 }
 
@@ -256,11 +335,11 @@ static struct managers entries_for(const struct managing *m, const struct value 
         struct managers ms;
         if (is_reset(sent))
             return (struct managers){.arena = m->arena};
-        ms = managers_or_none(m->arena, sent);
+        ms = managers_or_none(m->arena, sent, sent && before && value_equal(sent, before));
         if (ms.n)
             return ms;
     }
-    return managers_or_none(m->arena, before);
+    return managers_or_none(m->arena, before, true);
 }
 
 static void set_managed(struct arena *a, struct value *obj, struct managers *ms)
@@ -331,23 +410,21 @@ static int check_typed(const struct managing *m, const struct value *obj, bool a
 static int begin_managing(const struct managing *m, const struct value *empty, const struct value *live, struct managers *ms,
                           struct status *st)
 {
+    if (record_update(m, ms, empty, live, TEXT("before-first-apply")) == 0)
+        return 0;
     if (check_typed(m, live, true, "failed to create manager for existing fields: failed to convert new object",
                     " to smd typed", st) < 0)
         return -1;
-    if (record_update(m, ms, empty, live, TEXT("before-first-apply")) < 0)
-        return status_set(st, STATUS_UNKNOWN, "failed to create manager for existing fields");
-    return 0;
+    return status_set(st, STATUS_UNKNOWN, "failed to create manager for existing fields");
 }
 
-static int check_both(const struct managing *m, const struct value *live, const struct value *patch, struct status *st)
+static int check_patch(const struct managing *m, const struct value *patch, struct status *st)
 {
     const struct value *managed = value_at(patch, "metadata", "managedFields", NULL);
 
     if (managed && managed->kind != VALUE_NULL)
         return status_set(st, STATUS_BAD_REQUEST, "metadata.managedFields must be nil");
-    if (check_typed(m, patch, false, "failed to create typed patch object", "", st) < 0)
-        return -1;
-    return check_typed(m, live, true, "failed to create typed live object", "", st);
+    return check_typed(m, patch, false, "failed to create typed patch object", "", st);
 }
 
 struct applying {
@@ -391,7 +468,13 @@ static int apply(const struct managing *m, struct managers *ms, const struct val
     if (text_is(m->manager, "kubectl"))
         c.yielded = client_side_fields, c.ctx = (void *)&ap;
     managers_reconcile(ms, &c);
-    return managers_apply(ms, &c, live, patch, &who, force, ret, ret_is_same, st);
+    if (managers_apply(ms, &c, live, patch, &who, force, ret, ret_is_same, st) == 0)
+        return 0;
+    if (st->reason != STATUS_OK) /* else the live object is not what its type says */
+        return -1;
+    if (check_typed(m, live, true, "failed to create typed live object", "", st) < 0)
+        return -1;
+    return status_set(st, STATUS_UNKNOWN, "failed to compare objects");
 }
 
 static int by_key(const void *x, const void *y)
@@ -422,9 +505,12 @@ static void renew_last_applied(struct arena *a, const struct value *patch, struc
     copy = value_copy(a, patch);
     metadata = value_get(&copy, TEXT("metadata"));
     annotations = value_get(metadata, TEXT("annotations"));
-    if (annotations && annotations->kind == VALUE_OBJECT)
+    if (annotations && annotations->kind == VALUE_OBJECT) {
         value_remove(annotations, TEXT(LAST_APPLIED));
-    else if (annotations)
+        for (size_t i = 0; i < annotations->n; i++)
+            if (annotations->members[i].value.kind == VALUE_NULL)
+                annotations->members[i].value = value_string(TEXT(""));
+    } else if (annotations)
         value_remove(metadata, TEXT("annotations"));
     sort_members(&copy);
     json_write(&json, &copy);
@@ -452,7 +538,7 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
         now = empty;
     else if (!ms.n && begin_managing(m, &empty, &now, &ms, st) < 0)
         return -1;
-    if (check_both(m, &now, patch, st) < 0)
+    if (check_patch(m, patch, st) < 0)
         return -1;
     if (apply(m, &ms, &now, patch, force, &merged, ret_is_same, st) < 0)
         return -1;

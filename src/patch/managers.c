@@ -48,11 +48,14 @@ void managers_remove(struct managers *ms, struct manager *m)
     ms->n--;
 }
 
-static void remove_empty(struct managers *ms)
+void managers_remove_empty(struct managers *ms)
 {
-    for (size_t i = ms->n; i-- > 0;)
-        if (!ms->p[i].fields)
-            managers_remove(ms, &ms->p[i]);
+    size_t n = 0;
+
+    for (size_t i = 0; i < ms->n; i++)
+        if (ms->p[i].fields)
+            ms->p[n++] = ms->p[i];
+    ms->n = n;
 }
 
 /* --- versions --- */
@@ -140,7 +143,7 @@ void managers_reconcile(struct managers *ms, const struct change *c)
         const struct schema_type type = type_of_kind(kind);
         ms->p[i].fields = typed_reconcile(c->arena, typed_of(&type), ms->p[i].fields);
     }
-    remove_empty(ms);
+    managers_remove_empty(ms);
 }
 
 /* --- taking fields from others --- */
@@ -180,6 +183,12 @@ static const struct field_set *fields_lost(const struct version *v, struct arena
     return field_set_intersection(a, m->fields, field_set_union(a, v->changed.modified, v->changed.added));
 }
 
+static void lose(struct arena *a, struct manager *m, const struct field_set *lost)
+{
+    if (lost)
+        m->fields = field_set_difference(a, m->fields, lost);
+}
+
 /* All but `who` lose what changes; who NULL: a change that has no entry yet. */
 static void take_fields(struct managers *ms, struct versions *vs, const struct manager *who)
 {
@@ -195,8 +204,8 @@ static void take_fields(struct managers *ms, struct versions *vs, const struct m
             m->fields = NULL;
             continue;
         }
-        m->fields = field_set_difference(a, m->fields, fields_lost(v, a, m));
-        m->fields = field_set_difference(a, m->fields, v->changed.removed);
+        lose(a, m, fields_lost(v, a, m));
+        lose(a, m, field_set_intersection(a, m->fields, v->changed.removed));
     }
 }
 
@@ -225,7 +234,7 @@ int managers_update(struct managers *ms, const struct change *c, const struct va
 
     *ret_fields = field_set_union(c->arena, own->changed.modified, own->changed.added);
     take_fields(ms, &vs, NULL);
-    remove_empty(ms);
+    managers_remove_empty(ms);
     for (size_t i = 0; i < vs.n; i++)
         if (vs.p[i].changed.problem)
             return -1;
@@ -384,14 +393,19 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
     if (!own)
         own = managers_add(ms, who);
     own->api_version = who->api_version;
+    own->stored = NULL;
     own->fields = field_set_difference_deep(a, typed_fields(a, t, applied), c->reset);
-    prune(&(struct pruning){c, ms}, last.fields, last.api_version, &merged);
+    /* Who leaves nothing out has nothing to prune. */
+    if (!text_eq(last.api_version, own->api_version) || field_set_difference(a, last.fields, own->fields))
+        prune(&(struct pruning){c, ms}, last.fields, last.api_version, &merged);
 
     struct versions vs = {.c = c, .before = live, .after = &merged};
+    if (version_of(&vs, c->kind->api_version)->changed.problem)
+        return -1;
     if (!force && check_conflicts(ms, &vs, own, st) < 0)
         return -1;
     take_fields(ms, &vs, own);
-    remove_empty(ms);
+    managers_remove_empty(ms);
     *ret_is_same = value_equal(live, &merged);
     *ret = merged;
     return 0;

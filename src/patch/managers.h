@@ -9,7 +9,11 @@ struct manager {
     struct text name, api_version, subresource;
     struct text time; /* RFC 3339; empty: not known */
     bool is_apply;    /* by server-side apply; else by updates */
+    bool is_dropped;  /* while a list is read */
     const struct field_set *fields;
+    /* As they are stored, which is how they are written as long as fields is still as_read; NULL: not known. */
+    const struct value *stored;
+    const struct field_set *as_read;
 };
 struct managers {
     struct arena *arena;
@@ -20,6 +24,7 @@ struct manager *managers_add(struct managers *ms, const struct manager *m);
 /* The entry of the same identity: appliers are one whatever the version, updaters are one for each version. NULL: none. */
 struct manager *managers_find(struct managers *ms, const struct manager *like);
 void managers_remove(struct managers *ms, struct manager *m);
+void managers_remove_empty(struct managers *ms); /* those without fields */
 /* As upstream's identifiers of managers sort. */
 int manager_cmp(const struct manager *a, const struct manager *b);
 
@@ -40,7 +45,7 @@ int managers_update(struct managers *ms, const struct change *c, const struct va
 
 /* live with what `applied` says, for `who`. What who applied before and leaves out now goes, unless another owns it. CONFLICT,
  * one cause a field, where another owns what changes, unless force. *ret is in c's version and not canonical; *ret_is_same: it
- * equals live. who joins ms. */
+ * equals live. who joins ms. -1 with *st untouched: live has list items that cannot be told apart. */
 int managers_apply(struct managers *ms, const struct change *c, const struct value *live, const struct value *applied,
                    const struct manager *who, bool force, struct value *ret, bool *ret_is_same, struct status *st);
 

@@ -2,6 +2,8 @@
 /* The shapes of types, and the walks that look at one object. */
 #include "patch/typed.h"
 
+#include <stdlib.h>
+
 #include "patch/typed_items.h"
 
 struct typed typed_of(const struct schema_type *object)
@@ -83,6 +85,20 @@ bool shape_member(const struct shape *s, struct text name, struct typed *ret, bo
     f = schema_field_of(s->schema, name);
     if (!f)
         return false;
+    *ret_is_named = true;
+    *ret = (struct typed){.type = &f->type, .field = f};
+    return true;
+}
+
+bool shape_of_member(const struct shape *s, const struct value_member *m, struct typed *ret, bool *ret_is_named)
+{
+    const struct schema_field *f;
+
+    if (!s->schema || !m->field || m->field > s->schema->n_fields)
+        return shape_member(s, member_key(m), ret, ret_is_named);
+    f = &s->schema->fields[m->field - 1];
+    if (f->name.p != m->key) /* decoded by another type */
+        return shape_member(s, member_key(m), ret, ret_is_named);
     *ret_is_named = true;
     *ret = (struct typed){.type = &f->type, .field = f};
     return true;
@@ -229,18 +245,69 @@ const struct item *items_find(const struct items *s, const struct path_element *
     return low < s->n && path_element_cmp(&s->sorted[low].at, at) == 0 ? &s->sorted[low] : NULL;
 }
 
-struct value *member_near(const struct value *v, struct text key, size_t *cursor)
+#define FEW_MEMBERS 16
+
+static bool is_named(const struct value_member *m, struct text key)
 {
-    if (!v || v->kind != VALUE_OBJECT)
-        return NULL;
-    if (*cursor < v->n && text_eq(member_key(&v->members[*cursor]), key))
-        return &v->members[(*cursor)++].value;
-    for (size_t i = 0; i < v->n; i++)
-        if (text_eq(member_key(&v->members[i]), key)) {
-            *cursor = i + 1;
-            return &v->members[i].value;
-        }
+    return m->key_n == key.n && (m->key == key.p || text_eq(member_key(m), key));
+}
+
+static int by_key(const void *x, const void *y)
+{
+    return text_cmp(member_key(*(const struct value_member *const *)x), member_key(*(const struct value_member *const *)y));
+}
+
+struct finder finder_of(struct arena *a, const struct value *v)
+{
+    return (struct finder){.arena = a, .object = v && v->kind == VALUE_OBJECT && v->n ? v : NULL};
+}
+
+static void index_members(struct finder *f)
+{
+    f->sorted = arena_alloc(f->arena, f->object->n * sizeof(*f->sorted));
+    for (size_t i = 0; i < f->object->n; i++)
+        f->sorted[i] = &f->object->members[i];
+    qsort(f->sorted, f->object->n, sizeof(*f->sorted), by_key);
+}
+
+static const struct value_member *find_indexed(const struct finder *f, struct text key)
+{
+    size_t low = 0, high = f->object->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int c = text_cmp(key, member_key(f->sorted[middle]));
+        if (c == 0)
+            return f->sorted[middle];
+        if (c < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
     return NULL;
+}
+
+const struct value *finder_get(struct finder *f, struct text key)
+{
+    const struct value_member *found = NULL;
+
+    if (!f->object)
+        return NULL;
+    if (f->next < f->object->n && is_named(&f->object->members[f->next], key))
+        return &f->object->members[f->next++].value;
+    if (f->object->n <= FEW_MEMBERS) {
+        for (size_t i = 0; i < f->object->n && !found; i++)
+            if (is_named(&f->object->members[i], key))
+                found = &f->object->members[i];
+    } else {
+        if (!f->sorted)
+            index_members(f);
+        found = find_indexed(f, key);
+    }
+    if (!found)
+        return NULL;
+    f->next = (size_t)(found - f->object->members) + 1;
+    return &found->value;
 }
 
 /* --- is it of the type? --- */
@@ -296,7 +363,7 @@ static void check_member(struct problems *p, const struct place *at, const struc
     struct typed t;
     bool is_named;
 
-    if (shape_member(s, inner.at.name, &t, &is_named))
+    if (shape_of_member(s, m, &t, &is_named))
         check(p, &inner, t, &m->value);
     else
         problem(p, &inner, "field not declared in schema");
@@ -446,7 +513,7 @@ static const struct field_set *fields_of_members(struct arena *a, const struct s
         const struct field_set *below;
         bool is_named, is_member;
         struct typed t;
-        if (!shape_member(s, member_key(m), &t, &is_named))
+        if (!shape_of_member(s, m, &t, &is_named))
             continue;
         below = fields_of(a, t, &m->value, &is_member);
         is_member |= m->value.kind == VALUE_NULL || (m->value.kind == VALUE_OBJECT && m->value.n == 0) || !is_named;

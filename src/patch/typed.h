@@ -33,6 +33,8 @@ struct shape {
 struct shape shape_of(struct typed t, const struct value *v);
 /* The type of a member; ret_is_named: a field of the struct, not a key of a map. False: the type has no such member. */
 bool shape_member(const struct shape *s, struct text name, struct typed *ret, bool *ret_is_named);
+/* The same for a member of a tree, which is quick when the tree is canonical. */
+bool shape_of_member(const struct shape *s, const struct value_member *m, struct typed *ret, bool *ret_is_named);
 /* What tells the item of a LIST from the others. NULL, or what is wrong with it. */
 const char *shape_item_element(struct arena *a, const struct shape *s, const struct value *item, struct path_element *ret);
 

@@ -113,23 +113,22 @@ static void compare_members(struct comparing *c, const struct shape *s, const st
                             struct difference *ret)
 {
     struct difference_builder b = builder(c->arena);
-    size_t cursor = 0;
+    struct finder in_x = finder_of(c->arena, x), in_y = finder_of(c->arena, y);
     struct typed t;
     bool unused;
 
     for (size_t i = 0; x && i < x->n; i++) {
         const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&x->members[i])};
         struct difference d = {0};
-        if (!shape_member(s, at.name, &t, &unused))
+        if (!shape_of_member(s, &x->members[i], &t, &unused))
             continue;
-        compare(c, t, &x->members[i].value, member_near(y, at.name, &cursor), &d);
+        compare(c, t, &x->members[i].value, finder_get(&in_y, at.name), &d);
         add(&b, &at, &d);
     }
-    cursor = 0;
     for (size_t i = 0; y && i < y->n; i++) {
         const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&y->members[i])};
         struct difference d = {0};
-        if (member_near(x, at.name, &cursor) || !shape_member(s, at.name, &t, &unused))
+        if (finder_get(&in_x, at.name) || !shape_of_member(s, &y->members[i], &t, &unused))
             continue;
         compare(c, t, NULL, &y->members[i].value, &d);
         add(&b, &at, &d);

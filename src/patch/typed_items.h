@@ -19,8 +19,15 @@ struct items {
 void items_of(struct arena *a, const struct shape *s, const struct value *list /* may be NULL */, struct items *ret);
 const struct item *items_find(const struct items *s, const struct path_element *at); /* the first among equals */
 
-/* The member of this name; looks first where the last one was found, so that two objects of the same order are walked in
- * one pass. */
-struct value *member_near(const struct value *v, struct text key, size_t *cursor);
+/* Members by name, for who asks for one after the other: looks first behind the last one found, so that two objects of the same
+ * order are walked in one pass; a large object of another order is indexed. */
+struct finder {
+    struct arena *arena;
+    const struct value *object; /* NULL when there are no members */
+    size_t next;
+    const struct value_member **sorted; /* NULL: not yet */
+};
+struct finder finder_of(struct arena *a, const struct value *v /* may be NULL or no object */);
+const struct value *finder_get(struct finder *f, struct text key); /* NULL: none */
 /* For messages; cut when it is long. */
 const char *typed_printed(struct arena *a, const struct value *v);

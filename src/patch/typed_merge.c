@@ -31,7 +31,7 @@ static bool merge_leaf(const struct value *x, const struct value *y, struct valu
 static bool merge_members(struct merging *m, const struct shape *s, const struct value *x, const struct value *y,
                           struct value *ret)
 {
-    size_t cursor = 0;
+    struct finder in_x = finder_of(m->arena, x), in_y = finder_of(m->arena, y);
     struct value merged;
     struct typed t;
     bool unused;
@@ -39,14 +39,13 @@ static bool merge_members(struct merging *m, const struct shape *s, const struct
     *ret = value_object();
     for (size_t i = 0; x && i < x->n; i++) {
         struct text key = member_key(&x->members[i]);
-        if (shape_member(s, key, &t, &unused) &&
-            merge(m, t, &x->members[i].value, member_near(y, key, &cursor), &merged))
+        if (shape_of_member(s, &x->members[i], &t, &unused) &&
+            merge(m, t, &x->members[i].value, finder_get(&in_y, key), &merged))
             value_add(m->arena, ret, key, merged);
     }
-    cursor = 0;
     for (size_t i = 0; y && i < y->n; i++) {
         struct text key = member_key(&y->members[i]);
-        if (!member_near(x, key, &cursor) && shape_member(s, key, &t, &unused) &&
+        if (!finder_get(&in_x, key) && shape_of_member(s, &y->members[i], &t, &unused) &&
             merge(m, t, NULL, &y->members[i].value, &merged))
             value_add(m->arena, ret, key, merged);
     }
@@ -193,7 +192,7 @@ static struct value remove_members(struct arena *a, const struct shape *s, const
         if (n && n->is_member)
             continue;
         value_add(a, &left, at.name,
-                  n && shape_member(s, at.name, &t, &unused) ? remove_from(a, t, &m->value, n->below) : m->value);
+                  n && shape_of_member(s, m, &t, &unused) ? remove_from(a, t, &m->value, n->below) : m->value);
     }
     return left.n ? left : value_null;
 }

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static const char *binary, *data_dir;
-static char *pod_spec; /* the pod file from its spec on */
+char *pod_spec; /* the pod file from its spec on */
 pid_t server = -1;
 static clockid_t server_clock;
 static int port;

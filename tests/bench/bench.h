@@ -74,4 +74,5 @@ struct read_ctx {
     const char *path, *headers;
 };
 void op_read(struct client *c, int i, const void *ctx);
+extern char *pod_spec; /* "spec":{...},"status":{...}} of the pod, as text */
 void op_create(struct client *c, int i, const void *namespace); /* a pod of 3 KB */

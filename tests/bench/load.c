@@ -53,6 +53,56 @@ static void make_leases(void)
     }
 }
 
+/* --- changes: each client has a deployment or a pod of its own --- */
+#define APPLY "application/apply-patch+yaml"
+
+/* A deployment of the pod's spec: replicas is what changes. */
+static const char *deployment(int index, int replicas)
+{
+    static char body[8192];
+    const char *end = strstr(pod_spec, ",\"status\":");
+    snprintf(body, sizeof(body),
+             "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web-%d\",\"labels\":{"
+             "\"app.kubernetes.io/name\":\"web\",\"app.kubernetes.io/part-of\":\"shop\"}},\"spec\":{\"replicas\":%d,"
+             "\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},"
+             "%.*s}}}",
+             index, replicas, (int)(end - pod_spec), pod_spec);
+    return body;
+}
+static void send_deployment(struct client *c, const char *method, const char *type, int replicas)
+{
+    char path[128], header[80];
+    bool applies = strcmp(type, APPLY) == 0;
+    snprintf(path, sizeof(path), "/apis/apps/v1/namespaces/kube-public/deployments%s%.0d%s",
+             strcmp(method, "POST") ? "/web-" : "", strcmp(method, "POST") ? c->index + 1 : 0,
+             applies ? "?fieldManager=bench&force=true" : "");
+    snprintf(header, sizeof(header), "Content-Type: %s\r\n", type);
+    ask(c->conn, method, path, header, deployment(c->index + 1, replicas));
+}
+static void op_apply(struct client *c, int i, const void *ctx)
+{
+    (void)ctx;
+    send_deployment(c, "PATCH", APPLY, 2 + i % 7);
+}
+static void op_apply_same(struct client *c, int i, const void *ctx)
+{
+    (void)ctx;
+    send_deployment(c, "PATCH", APPLY, 1);
+}
+static void op_update(struct client *c, int i, const void *ctx)
+{
+    (void)ctx;
+    send_deployment(c, "PUT", JSON, 2 + i % 7);
+}
+static void op_label(struct client *c, int i, const void *ctx)
+{
+    (void)ctx;
+    char path[128], body[128];
+    snprintf(path, sizeof(path), "/api/v1/namespaces/default/pods/web-6d5f7c9b8-%05d", c->index);
+    snprintf(body, sizeof(body), "{\"metadata\":{\"labels\":{\"step\":\"%d\"}}}", i);
+    ask(c->conn, "PATCH", path, "Content-Type: application/strategic-merge-patch+json\r\n", body);
+}
+
 /* --- watchers
  * ----------------------------------------------------------------------------------------------------- */
 static struct conn *watchers[N_WATCHERS];
@@ -178,6 +228,27 @@ static void write_figure(const char *what, int n_ops, op_fn *op, const void *ctx
         printf("  commits: %.0f/s, with %.1f writes each\n", commits / seconds, writes / commits);
 }
 
+static void change_figures(void)
+{
+    static const struct {
+        const char *what;
+        op_fn *op;
+        double target;
+    } rows[] = {
+        {"strategic merge patch of a pod's label, 16 clients", op_label, 150},
+        {"server-side apply of one field of a deployment, 16 clients", op_apply, 250},
+        {"apply of what is there already, 16 clients", op_apply_same, 120},
+        {"update of one field of a deployment, 16 clients", op_update, 150},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        if (!strstr(rows[i].what, only))
+            continue;
+        if (rows[i].op != op_label)
+            load(N_CLIENTS, 1, op_apply_same, NULL);
+        write_figure(rows[i].what, 250 * times, rows[i].op, NULL, rows[i].target);
+    }
+}
+
 static void write_figures(void)
 {
     static const char create[] = "CREATE of a pod, 16 clients",
@@ -222,6 +293,7 @@ int main(int argc, char **argv)
     read_figures();
     figure("memory with 2,000 pods, after all these lists", rss_kb() / 1024, "MB", 40);
     write_figures();
+    change_figures();
     if (strstr("watch", only))
         watch_figures();
     bench_is_over();
