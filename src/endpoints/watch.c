@@ -12,6 +12,8 @@
  * watch_request_ended(). What calls into it stops before: the cache's callbacks and the timer end in
  * closed(). Source: kubernetes/apiserver pkg/endpoints/handlers/get.go, watch.go; pkg/storage/cacher. */
 
+#include <inttypes.h>
+
 #include "endpoints/endpoints_internal.h"
 
 #define QUEUE_MAX (64 << 20)      /* what a replay of the ring may take at most */
@@ -254,10 +256,10 @@ static void push_bookmark_locked(struct watch *w, bool is_initial_end)
     struct value tree = value_object(), metadata = value_object(), annotations = value_object();
     struct buffer json = BUFFER_IN(a);
     struct object *o;
-    size_t rv_at;
 
     value_add(a, &tree, TEXT("kind"), value_string(type->kind->gvk.kind));
     value_add(a, &tree, TEXT("apiVersion"), value_string(type->kind->api_version));
+    value_add(a, &metadata, TEXT("resourceVersion"), value_string(arena_textf(a, "%" PRIu64, w->revision)));
     if (is_initial_end) {
         value_add(a, &annotations, TEXT("k8s.io/initial-events-end"), value_string(TEXT("true")));
         value_add(a, &metadata, TEXT("annotations"), annotations);
@@ -265,9 +267,10 @@ static void push_bookmark_locked(struct watch *w, bool is_initial_end)
     value_add(a, &tree, TEXT("metadata"), metadata);
     if (schema_decode(a, type->kind->schema, &tree, NULL, &st) < 0)
         return;
-    schema_encode(&json, type->kind->schema, &tree, &rv_at);
-    o = object_new(type, buffer_text(&json), rv_at, &tree);
-    object_seal(o, w->revision);
+    schema_encode(&json, type->kind->schema, &tree, NULL);
+    o = object_new(type, buffer_text(&json), json.n, &tree);
+    object_seal_dry(o);
+    o->revision = w->revision; /* as its bytes say; tables ask for it */
     push_object_locked(w, EVENT_BOOKMARK, o);
     object_unref(o);
 }
