@@ -17,6 +17,7 @@ struct storage_options {
     size_t n_types;
     struct timers *timers;   /* borrowed: progress of watches, history */
     int64_t history_ms;      /* 0: five minutes */
+    int64_t count_ms;        /* how often objects are counted for the metrics; 0: every second; -1: never */
     bool stores_protobuf;    /* where the type has a message; else JSON. Both are read, whatever was written. */
     size_t ring_max_events;  /* 0: default */
     struct encryption *encryption; /* borrowed until storage_stop; NULL: none */

@@ -273,15 +273,17 @@ static void make_round(struct presence *p, unsigned count)
         remove_expired(p);
 }
 
+/* A store that does not take the first word back will not take the others: they expire. */
 static void take_back(struct presence *p)
 {
     struct status st = {0};
-    if (p->opt.has_endpoints) {
-        note("This server's address was not taken back", write_address(p, NULL, &st), &st);
-        note("The endpoints of the kubernetes service were not written", reconcile(p, true, &st), &st);
-    }
-    note("The identity lease was not removed", delete_lease(p->opt.registry, text_of(p->opt.identity), TEXT_NONE, &st),
-         &st);
+    int result = p->opt.has_endpoints ? write_address(p, NULL, &st) : 0;
+    note("This server's address was not taken back", result, &st);
+    if (result == 0 && p->opt.has_endpoints)
+        note("The endpoints of the kubernetes service were not written", result = reconcile(p, true, &st), &st);
+    if (result == 0)
+        note("The identity lease was not removed",
+             delete_lease(p->opt.registry, text_of(p->opt.identity), TEXT_NONE, &st), &st);
 }
 
 /* False: the end has come. */

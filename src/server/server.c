@@ -280,6 +280,7 @@ static int open_etcd(struct server *s, struct storage_options *opt, struct statu
         .lease_reuse_s = set->lease_reuse_duration_seconds,
     };
     opt->stores_protobuf = strcmp(type, media_types[0]) == 0;
+    opt->count_ms = set->etcd_count_metric_poll_period ? set->etcd_count_metric_poll_period / 1000000 : -1;
     return etcd_open(&etcd, &opt->backend, st);
 }
 

@@ -119,6 +119,7 @@ struct etcd_stream {
     struct buffer body, line;
     bool is_running, is_created, must_reload, is_reloading, is_missed;
     int64_t heard_ms; /* when the stream last said something */
+    int64_t pause_ms, retry_ms; /* between streams that break off at once; not before */
 };
 void watch_start_stream(struct etcd *e); /* from etcd.applied on, unless it runs */
 void watch_kick(struct etcd *e);

@@ -15,6 +15,8 @@
 #define PAGE_KEYS 500
 #define PAGE_TIMEOUT_MS 30000
 #define SILENT_MS 3000
+#define STEADY_MS 2000 /* a stream that lived so long was a good one */
+#define PAUSE_MAX_MS 1000
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
@@ -130,6 +132,12 @@ static void stream_ended(struct etcd_call *call, enum call_outcome outcome)
     e->stream.line = BUFFER_INIT;
     if (atomic_load(&e->is_stopping))
         return;
+    int64_t now_ms = clock_mono_ms();
+    bool was_steady = now_ms - call->begun_ms >= STEADY_MS;
+    e->stream.pause_ms = was_steady ? 0 : e->stream.pause_ms ? e->stream.pause_ms * 2 : 10;
+    if (e->stream.pause_ms > PAUSE_MAX_MS)
+        e->stream.pause_ms = PAUSE_MAX_MS;
+    e->stream.retry_ms = now_ms + e->stream.pause_ms;
     if (outcome != CALL_STOPPED && (outcome != CALL_NOT_SENT || !e->stream.is_missed))
         log_warning("The watch of etcd broke off", LOG_STR("server", e->servers[call->server]),
                     LOG_STR("why", call->st.message ? call->st.message : "the server ended it"));
@@ -292,6 +300,10 @@ void watch_kick(struct etcd *e)
     struct etcd_stream *s = &e->stream;
     if (s->is_running || s->is_reloading)
         return;
+    if (clock_mono_ms() < s->retry_ms) {
+        etcd_kick_later(e);
+        return;
+    }
     if (s->must_reload)
         reload(e);
     else

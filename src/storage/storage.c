@@ -48,6 +48,7 @@ struct storage {
     atomic_size_t n_submitting; /* calls into the engine that its stop must wait for */
 
     bool stores_protobuf;
+    int64_t count_ms, count_next_ms; /* start, then the timer */
     struct encryption *encryption; /* NULL: none */
     struct text key_prefix;        /* "/registry/" */
     atomic_bool has_unreadable;    /* there may be objects that a change of encryption makes readable */
@@ -496,6 +497,7 @@ static void settled(void *ctx)
 
 static void count(struct storage *s)
 {
+    s->count_next_ms = clock_mono_ms() + s->count_ms;
     uint64_t reached = storage_revision(s);
     for (size_t i = 0; i < s->n_caches; i++)
         cache_count_up(s->caches[i], reached);
@@ -511,7 +513,8 @@ static void tick(struct timer *t)
     }
     if (s->backend->ops->trim)
         s->backend->ops->trim(s->backend);
-    count(s);
+    if (s->count_ms >= 0 && clock_mono_ms() >= s->count_next_ms)
+        count(s);
     if (!atomic_load(&s->is_stopping))
         timer_arm(s->timers, &s->tick, TICK_MS);
 }
@@ -558,6 +561,7 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
                                     .history_ms = opt->history_ms ? opt->history_ms : HISTORY_MS};
     s->ring_max_events = opt->ring_max_events;
     s->stores_protobuf = opt->stores_protobuf;
+    s->count_ms = opt->count_ms;
     s->encryption = opt->encryption;
     s->key_prefix = opt->key_prefix.n ? opt->key_prefix : TEXT("/registry/");
     s->timers = opt->timers;
@@ -589,7 +593,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     log_info("Storage started", LOG_STR("engine", s->backend->ops->name), LOG_U64("revision", revision),
              LOG_U64("objects", n_objects), LOG_U64("unreadable", s->n_unreadable), LOG_U64("unknown", s->n_unknown),
              LOG_I64("ms", clock_mono_ms() - begun_ms));
-    count(s);
+    if (s->count_ms >= 0)
+        count(s);
     expiry_start(s->expiry);
     if (s->backend->ops->follow)
         s->backend->ops->follow(s->backend);
