@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file AuthenticationConfiguration: its tree is held against tables of what may stand where, then read into small structs,
- * then checked as upstream checks it, in its words.
- * Source: kubernetes/apiserver pkg/apis/apiserver/v1 (types), pkg/apis/apiserver/validation/validation.go. */
+/* The file AuthenticationConfiguration: its tree is held against tables of what may stand where, then read
+ * into small structs, then checked as upstream checks it, in its words. Source: kubernetes/apiserver
+ * pkg/apis/apiserver/v1 (types), pkg/apis/apiserver/validation/validation.go. */
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -12,7 +12,9 @@
 #define FILE_BYTES_MAX (4 << 20)
 #define ISSUERS_MAX 64
 
-/* --- shapes --------------------------------------------------------------------------------------------------------- */
+/* --- shapes
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 enum shape_kind { A_TEXT, A_BOOL, TEXTS, OBJECT, OBJECTS };
 struct shape {
@@ -21,9 +23,15 @@ struct shape {
     const struct shape *members;
 };
 
-static const struct shape issuer_shape[] = {{"url"}, {"discoveryURL"}, {"certificateAuthority"}, {"audiences", TEXTS},
-                                            {"audienceMatchPolicy"}, {"egressSelectorType"}, {0}};
-static const struct shape claim_rule_shape[] = {{"claim"}, {"requiredValue"}, {"expression"}, {"message"}, {0}};
+static const struct shape issuer_shape[] = {{"url"},
+                                            {"discoveryURL"},
+                                            {"certificateAuthority"},
+                                            {"audiences", TEXTS},
+                                            {"audienceMatchPolicy"},
+                                            {"egressSelectorType"},
+                                            {0}};
+static const struct shape claim_rule_shape[] = {
+    {"claim"}, {"requiredValue"}, {"expression"}, {"message"}, {0}};
 static const struct shape prefixed_shape[] = {{"claim"}, {"prefix"}, {"expression"}, {0}};
 static const struct shape claim_shape[] = {{"claim"}, {"expression"}, {0}};
 static const struct shape extra_shape[] = {{"key"}, {"valueExpression"}, {0}};
@@ -39,9 +47,10 @@ static const struct shape jwt_shape[] = {{"issuer", OBJECT, issuer_shape},
                                          {"userValidationRules", OBJECTS, user_rule_shape},
                                          {0}};
 static const struct shape condition_shape[] = {{"path"}, {0}};
-static const struct shape anonymous_shape[] = {{"enabled", A_BOOL}, {"conditions", OBJECTS, condition_shape}, {0}};
-static const struct shape root_shape[] = {{"kind"}, {"apiVersion"}, {"jwt", OBJECTS, jwt_shape},
-                                          {"anonymous", OBJECT, anonymous_shape}, {0}};
+static const struct shape anonymous_shape[] = {
+    {"enabled", A_BOOL}, {"conditions", OBJECTS, condition_shape}, {0}};
+static const struct shape root_shape[] = {
+    {"kind"}, {"apiVersion"}, {"jwt", OBJECTS, jwt_shape}, {"anonymous", OBJECT, anonymous_shape}, {0}};
 
 struct shape_check {
     struct arena *arena;
@@ -51,11 +60,12 @@ struct shape_check {
 
 static int wrong_kind(struct shape_check *c, const struct value *v, const char *path, const char *expected)
 {
-    return status_set(c->st, STATUS_BAD_REQUEST, "json: cannot unmarshal %s into %s: expected %s", value_kind_name(v->kind),
-                      path, expected);
+    return status_set(c->st, STATUS_BAD_REQUEST, "json: cannot unmarshal %s into %s: expected %s",
+                      value_kind_name(v->kind), path, expected);
 }
 
-static int check_shape(struct shape_check *c, const struct value *v, const char *path, const struct shape *members);
+static int check_shape(struct shape_check *c, const struct value *v, const char *path,
+                       const struct shape *members);
 
 static int check_member(struct shape_check *c, const struct value *v, const char *path, const struct shape *s)
 {
@@ -77,11 +87,13 @@ static int check_member(struct shape_check *c, const struct value *v, const char
     return 0;
 }
 
-static int check_shape(struct shape_check *c, const struct value *v, const char *path, const struct shape *members)
+static int check_shape(struct shape_check *c, const struct value *v, const char *path,
+                       const struct shape *members)
 {
     for (size_t i = 0; i < v->n; i++) {
         const struct shape *s = members;
-        const char *at = arena_printf(c->arena, "%s%s%.*s", path, *path ? "." : "", TEXT_ARG(member_key(&v->members[i])));
+        const char *at =
+            arena_printf(c->arena, "%s%s%.*s", path, *path ? "." : "", TEXT_ARG(member_key(&v->members[i])));
         while (s->name && !text_is(member_key(&v->members[i]), s->name))
             s++;
         if (!s->name)
@@ -95,8 +107,8 @@ static int check_shape(struct shape_check *c, const struct value *v, const char 
 static int check_head(const struct value *root, struct status *st)
 {
     static const char *const versions[] = {"v1", "v1beta1", "v1alpha1"};
-    struct text kind = value_get_text(root, TEXT("kind")), version = value_get_text(root, TEXT("apiVersion")), rest = version,
-                group;
+    struct text kind = value_get_text(root, TEXT("kind")), version = value_get_text(root, TEXT("apiVersion")),
+                rest = version, group;
 
     if (root->kind != VALUE_OBJECT || !kind.n)
         return status_set(st, STATUS_BAD_REQUEST, "Object 'Kind' is missing");
@@ -107,11 +119,13 @@ static int check_head(const struct value *root, struct status *st)
         for (size_t i = 0; i < N_ELEMENTS(versions); i++)
             if (text_is(rest, versions[i]))
                 return 0;
-    return status_set(st, STATUS_BAD_REQUEST, "no kind \"%.*s\" is registered for version \"%.*s\"", TEXT_ARG(kind),
-                      TEXT_ARG(version));
+    return status_set(st, STATUS_BAD_REQUEST, "no kind \"%.*s\" is registered for version \"%.*s\"",
+                      TEXT_ARG(kind), TEXT_ARG(version));
 }
 
-/* --- URLs ------------------------------------------------------------------------------------------------------------ */
+/* --- URLs
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_in_host(unsigned char c)
 {
@@ -171,7 +185,8 @@ static void check_url(struct field_errors *errs, const char *path, struct text u
         field_error(errs, FIELD_INVALID, path, &bad, "URL must not contain a fragment");
 }
 
-/* --- checks of an issuer -------------------------------------------------------------------------------------------------- */
+/* --- checks of an issuer
+ * -------------------------------------------------------------------------------------------------- */
 
 static bool list_has(const struct text_list *list, struct text t)
 {
@@ -228,7 +243,9 @@ static const char *authority_problem(struct text pem)
     }
     BIO_free(in);
     ERR_clear_error();
-    return is_bad ? "x509: malformed certificate" : n_certs ? NULL : "data does not contain any valid RSA or ECDSA certificates";
+    return is_bad    ? "x509: malformed certificate"
+           : n_certs ? NULL
+                     : "data does not contain any valid RSA or ECDSA certificates";
 }
 
 static struct text without_slashes(struct text t)
@@ -252,8 +269,8 @@ static void check_issuer(struct field_errors *errs, const char *path, const stru
         struct buffer b = BUFFER_IN(errs->arena);
         for (size_t k = 0; k < disallowed->n; k++)
             buffer_addf(&b, "%s%.*s", k ? " " : "", TEXT_ARG(disallowed->p[k]));
-        field_error(errs, FIELD_INVALID, below(errs, path, "url"), &url, "URL must not overlap with disallowed issuers: [%s]",
-                    buffer_str(&b));
+        field_error(errs, FIELD_INVALID, below(errs, path, "url"), &url,
+                    "URL must not overlap with disallowed issuers: [%s]", buffer_str(&b));
     }
     if (i->url.n)
         check_url(errs, below(errs, path, "url"), i->url);
@@ -274,13 +291,15 @@ static void check_issuer(struct field_errors *errs, const char *path, const stru
         field_error(errs, FIELD_INVALID, below(errs, path, "certificateAuthority"), &omitted, "%s", problem);
     if (text_is(i->egress_selector, "controlplane") || text_is(i->egress_selector, "cluster"))
         field_error(errs, FIELD_INVALID, below(errs, path, "egressSelectorType"), &egress,
-                    "oidc: egress lookup required with egress selector type \"%.*s\"", TEXT_ARG(i->egress_selector));
+                    "oidc: egress lookup required with egress selector type \"%.*s\"",
+                    TEXT_ARG(i->egress_selector));
     else if (i->egress_selector.n)
         field_error(errs, FIELD_INVALID, below(errs, path, "egressSelectorType"), &egress,
                     "egress selector must be either controlplane or cluster");
 }
 
-/* --- checks of the rest of an authenticator, on the file's tree ------------------------------------------------------------ */
+/* --- checks of the rest of an authenticator, on the file's tree
+ * ------------------------------------------------------------ */
 
 static void refuse_expression(struct field_errors *errs, const char *path, struct text expression)
 {
@@ -295,8 +314,10 @@ static void check_claim_rules(struct field_errors *errs, const char *path, const
     for (size_t i = 0; rules && rules->kind == VALUE_LIST && i < rules->n; i++) {
         const char *at = arena_printf(errs->arena, "%s.claimValidationRules[%zu]", path, i);
         const struct value *rule = &rules->items[i];
-        struct text claim = value_get_text(rule, TEXT("claim")), expression = value_get_text(rule, TEXT("expression"));
-        struct text message = value_get_text(rule, TEXT("message")), wanted = value_get_text(rule, TEXT("requiredValue"));
+        struct text claim = value_get_text(rule, TEXT("claim")),
+                    expression = value_get_text(rule, TEXT("expression"));
+        struct text message = value_get_text(rule, TEXT("message")),
+                    wanted = value_get_text(rule, TEXT("requiredValue"));
         const struct value bad_claim = value_string(claim), bad_message = value_string(message),
                            bad_value = value_string(wanted);
         if (claim.n && expression.n) {
@@ -319,10 +340,12 @@ static void check_claim_rules(struct field_errors *errs, const char *path, const
     }
 }
 
-static void check_prefixed(struct field_errors *errs, const char *path, const struct value *mapping, bool is_required)
+static void check_prefixed(struct field_errors *errs, const char *path, const struct value *mapping,
+                           bool is_required)
 {
     static const struct value empty = {.kind = VALUE_STRING, .string = ""};
-    struct text claim = value_get_text(mapping, TEXT("claim")), expression = value_get_text(mapping, TEXT("expression"));
+    struct text claim = value_get_text(mapping, TEXT("claim")),
+                expression = value_get_text(mapping, TEXT("expression"));
     const struct value *prefix = value_get(mapping, TEXT("prefix"));
     bool has_prefix = prefix && prefix->kind == VALUE_STRING;
 
@@ -332,11 +355,13 @@ static void check_prefixed(struct field_errors *errs, const char *path, const st
         field_error(errs, FIELD_REQUIRED, path, NULL, "claim or expression is required");
     } else if (expression.n) {
         if (has_prefix)
-            field_error(errs, FIELD_INVALID, below(errs, path, "prefix"), prefix, "may not be specified when expression is set");
+            field_error(errs, FIELD_INVALID, below(errs, path, "prefix"), prefix,
+                        "may not be specified when expression is set");
         refuse_expression(errs, below(errs, path, "expression"), expression);
     } else if (claim.n && !has_prefix) {
-        field_error(errs, FIELD_REQUIRED, below(errs, path, "prefix"), NULL,
-                    "prefix is required when claim is set. It can be set to an empty string to disable prefixing");
+        field_error(
+            errs, FIELD_REQUIRED, below(errs, path, "prefix"), NULL,
+            "prefix is required when claim is set. It can be set to an empty string to disable prefixing");
     }
 }
 
@@ -346,8 +371,8 @@ static bool is_reserved(struct text key)
 
     if (!text_split(&key, '/', &host) || !key.p)
         return false;
-    return text_is(host, "kubernetes.io") || text_ends(host, TEXT(".kubernetes.io")) || text_is(host, "k8s.io") ||
-           text_ends(host, TEXT(".k8s.io"));
+    return text_is(host, "kubernetes.io") || text_ends(host, TEXT(".kubernetes.io")) ||
+           text_is(host, "k8s.io") || text_ends(host, TEXT(".k8s.io"));
 }
 
 static void check_extra_key(struct field_errors *errs, const char *path, struct text key)
@@ -362,7 +387,8 @@ static void check_extra_key(struct field_errors *errs, const char *path, struct 
     text_split(&rest, '/', &host);
     const struct value bad_host = value_string(host);
     if (!host.n || !rest.n)
-        field_error(errs, FIELD_INVALID, path, &bad, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+        field_error(errs, FIELD_INVALID, path, &bad,
+                    "must be a domain-prefixed path (such as \"acme.io/foo\")");
     else if (format_dns1123_subdomain(host))
         field_error(errs, FIELD_INVALID, path, &bad_host, "%s", format_dns1123_subdomain(host));
     if (!text_eq(arena_lower(errs->arena, key), key))
@@ -383,7 +409,8 @@ static void check_mappings(struct field_errors *errs, const char *path, const st
     check_prefixed(errs, below(errs, path, "username"), value_get(m, TEXT("username")), true);
     check_prefixed(errs, below(errs, path, "groups"), value_get(m, TEXT("groups")), false);
     if (uid_expression.n && value_get_text(uid, TEXT("claim")).n)
-        field_error(errs, FIELD_INVALID, below(errs, path, "uid"), &empty, "claim and expression can't both be set");
+        field_error(errs, FIELD_INVALID, below(errs, path, "uid"), &empty,
+                    "claim and expression can't both be set");
     else if (uid_expression.n)
         refuse_expression(errs, below(errs, path, "uid.expression"), uid_expression);
     for (size_t i = 0; extra && extra->kind == VALUE_LIST && i < extra->n; i++) {
@@ -416,7 +443,9 @@ static void check_user_rules(struct field_errors *errs, const char *path, const 
     }
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 /* jwt: the list in the file; NULL: flags have made the configuration. */
 static void check_all(struct field_errors *errs, const struct authn_config *c, const struct value *jwt,
@@ -444,7 +473,8 @@ static void check_all(struct field_errors *errs, const struct authn_config *c, c
             field_error(errs, FIELD_DUPLICATE, below(errs, path, "issuer.url"), &url, "%s", "");
         text_list_add(errs->arena, &urls, issuer->url);
         if (issuer->discovery_url.n && list_has(&discovery_urls, issuer->discovery_url))
-            field_error(errs, FIELD_DUPLICATE, below(errs, path, "issuer.discoveryURL"), &discovery, "%s", "");
+            field_error(errs, FIELD_DUPLICATE, below(errs, path, "issuer.discoveryURL"), &discovery, "%s",
+                        "");
         text_list_add(errs->arena, &discovery_urls, issuer->discovery_url);
     }
 }
@@ -470,9 +500,12 @@ int authn_config_check(const struct authn_config *c, const struct text_list *dis
 
 static void read_issuer(struct arena *a, const struct value *v, struct authn_issuer *ret)
 {
-    const struct value *issuer = value_get(v, TEXT("issuer")), *audiences = value_get(issuer, TEXT("audiences"));
-    const struct value *mappings = value_get(v, TEXT("claimMappings")), *rules = value_get(v, TEXT("claimValidationRules"));
-    const struct value *name = value_get(mappings, TEXT("username")), *groups = value_get(mappings, TEXT("groups"));
+    const struct value *issuer = value_get(v, TEXT("issuer")),
+                       *audiences = value_get(issuer, TEXT("audiences"));
+    const struct value *mappings = value_get(v, TEXT("claimMappings")),
+                       *rules = value_get(v, TEXT("claimValidationRules"));
+    const struct value *name = value_get(mappings, TEXT("username")),
+                       *groups = value_get(mappings, TEXT("groups"));
 
     *ret = (struct authn_issuer){.url = value_get_text(issuer, TEXT("url")),
                                  .discovery_url = value_get_text(issuer, TEXT("discoveryURL")),
@@ -489,11 +522,13 @@ static void read_issuer(struct arena *a, const struct value *v, struct authn_iss
         return;
     ret->required = ARENA_ARRAY(a, struct authn_required_claim, rules->n + 1);
     for (size_t i = 0; i < rules->n; i++)
-        ret->required[ret->n_required++] = (struct authn_required_claim){
-            value_get_text(&rules->items[i], TEXT("claim")), value_get_text(&rules->items[i], TEXT("requiredValue"))};
+        ret->required[ret->n_required++] =
+            (struct authn_required_claim){value_get_text(&rules->items[i], TEXT("claim")),
+                                          value_get_text(&rules->items[i], TEXT("requiredValue"))};
 }
 
-static void read_anonymous(struct arena *a, const struct value *v, struct authn_config *ret, struct field_errors *errs)
+static void read_anonymous(struct arena *a, const struct value *v, struct authn_config *ret,
+                           struct field_errors *errs)
 {
     const struct value *conditions = value_get(v, TEXT("conditions"));
     size_t n = conditions && conditions->kind == VALUE_LIST ? conditions->n : 0;
@@ -537,7 +572,8 @@ static int read_tree(struct arena *a, struct text content, struct value *ret, st
     return 0;
 }
 
-int authn_config_read(struct text content, const struct text_list *disallowed, struct authn_config *ret, struct status *st)
+int authn_config_read(struct text content, const struct text_list *disallowed, struct authn_config *ret,
+                      struct status *st)
 {
     struct authn_config c = {.arena = arena_new()};
     struct field_errors errs = {.arena = c.arena};

@@ -4,30 +4,51 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
-#define RESULT_BUCKETS                                                                                                     \
+#define RESULT_BUCKETS \
     0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192, 16.384
 static const double attempt_buckets[] = {RESULT_BUCKETS};
 static const double default_buckets[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 static const double jwt_buckets[] = {.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 
-static struct metric_family users = {.name = "authenticated_user_requests", .type = METRIC_COUNTER, .stability = "ALPHA",
+static struct metric_family users = {.name = "authenticated_user_requests",
+                                     .type = METRIC_COUNTER,
+                                     .stability = "ALPHA",
                                      .help = "Counter of authenticated requests broken out by username.",
                                      .labels = {"username"}};
-static struct metric_family attempts = {.name = "authentication_attempts", .type = METRIC_COUNTER, .stability = "ALPHA",
-                                        .help = "Counter of authenticated attempts.", .labels = {"result"}};
-static struct metric_family durations = {
-    .name = "authentication_duration_seconds", .type = METRIC_HISTOGRAM, .stability = "ALPHA",
-    .help = "Authentication duration in seconds broken out by result.", .labels = {"result"},
-    .buckets = attempt_buckets, .n_buckets = N_ELEMENTS(attempt_buckets)};
-static struct metric_family cache_requests = {.name = "authentication_token_cache_request_total", .type = METRIC_COUNTER,
-                                              .stability = "ALPHA", .help = "", .labels = {"status"}};
-static struct metric_family cache_durations = {
-    .name = "authentication_token_cache_request_duration_seconds", .type = METRIC_HISTOGRAM, .stability = "ALPHA",
-    .help = "", .labels = {"status"}, .buckets = default_buckets, .n_buckets = N_ELEMENTS(default_buckets)};
-static struct metric_family cache_fetches = {.name = "authentication_token_cache_fetch_total", .type = METRIC_COUNTER,
-                                             .stability = "ALPHA", .help = "", .labels = {"status"}};
-static struct metric_family cache_active = {.name = "authentication_token_cache_active_fetch_count", .type = METRIC_GAUGE,
-                                            .stability = "ALPHA", .help = "", .labels = {"status"}};
+static struct metric_family attempts = {.name = "authentication_attempts",
+                                        .type = METRIC_COUNTER,
+                                        .stability = "ALPHA",
+                                        .help = "Counter of authenticated attempts.",
+                                        .labels = {"result"}};
+static struct metric_family durations = {.name = "authentication_duration_seconds",
+                                         .type = METRIC_HISTOGRAM,
+                                         .stability = "ALPHA",
+                                         .help = "Authentication duration in seconds broken out by result.",
+                                         .labels = {"result"},
+                                         .buckets = attempt_buckets,
+                                         .n_buckets = N_ELEMENTS(attempt_buckets)};
+static struct metric_family cache_requests = {.name = "authentication_token_cache_request_total",
+                                              .type = METRIC_COUNTER,
+                                              .stability = "ALPHA",
+                                              .help = "",
+                                              .labels = {"status"}};
+static struct metric_family cache_durations = {.name = "authentication_token_cache_request_duration_seconds",
+                                               .type = METRIC_HISTOGRAM,
+                                               .stability = "ALPHA",
+                                               .help = "",
+                                               .labels = {"status"},
+                                               .buckets = default_buckets,
+                                               .n_buckets = N_ELEMENTS(default_buckets)};
+static struct metric_family cache_fetches = {.name = "authentication_token_cache_fetch_total",
+                                             .type = METRIC_COUNTER,
+                                             .stability = "ALPHA",
+                                             .help = "",
+                                             .labels = {"status"}};
+static struct metric_family cache_active = {.name = "authentication_token_cache_active_fetch_count",
+                                            .type = METRIC_GAUGE,
+                                            .stability = "ALPHA",
+                                            .help = "",
+                                            .labels = {"status"}};
 static struct metric_family service_account_events[] = {
     [LEGACY_TOKEN] = {.name = "serviceaccount_legacy_tokens_total",
                       .help = "Cumulative legacy service account tokens used"},
@@ -43,24 +64,37 @@ static struct metric_family service_account_events[] = {
                                    .help = "Cumulative invalid auto-generated legacy tokens used"},
 };
 static struct metric_family jwt_latency = {
-    .name = "apiserver_authentication_jwt_authenticator_latency_seconds", .type = METRIC_HISTOGRAM, .stability = "ALPHA",
+    .name = "apiserver_authentication_jwt_authenticator_latency_seconds",
+    .type = METRIC_HISTOGRAM,
+    .stability = "ALPHA",
     .help = "Latency of jwt authentication operations in seconds, of tokens that are not in the cache.",
-    .labels = {"result", "jwt_issuer_hash"}, .buckets = jwt_buckets, .n_buckets = N_ELEMENTS(jwt_buckets)};
+    .labels = {"result", "jwt_issuer_hash"},
+    .buckets = jwt_buckets,
+    .n_buckets = N_ELEMENTS(jwt_buckets)};
 static struct metric_family keys_fetched = {
-    .name = "apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds", .type = METRIC_GAUGE,
-    .stability = "ALPHA", .help = "When an issuer's keys were last fetched, or could not be.",
+    .name = "apiserver_authentication_jwt_authenticator_jwks_fetch_last_timestamp_seconds",
+    .type = METRIC_GAUGE,
+    .stability = "ALPHA",
+    .help = "When an issuer's keys were last fetched, or could not be.",
     .labels = {"result", "jwt_issuer_hash", "apiserver_id_hash"}};
 static struct metric_family reloads = {
-    .name = "apiserver_authentication_config_controller_automatic_reloads_total", .type = METRIC_COUNTER,
-    .stability = "BETA", .help = "Changes of the authentication configuration that were taken over or refused.",
+    .name = "apiserver_authentication_config_controller_automatic_reloads_total",
+    .type = METRIC_COUNTER,
+    .stability = "BETA",
+    .help = "Changes of the authentication configuration that were taken over or refused.",
     .labels = {"status", "apiserver_id_hash"}};
 static struct metric_family reload_times = {
-    .name = "apiserver_authentication_config_controller_automatic_reload_last_timestamp_seconds", .type = METRIC_GAUGE,
-    .stability = "BETA", .help = "When a change of the authentication configuration was last taken over or refused.",
+    .name = "apiserver_authentication_config_controller_automatic_reload_last_timestamp_seconds",
+    .type = METRIC_GAUGE,
+    .stability = "BETA",
+    .help = "When a change of the authentication configuration was last taken over or refused.",
     .labels = {"status", "apiserver_id_hash"}};
-static struct metric_family config_info = {
-    .name = "apiserver_authentication_config_controller_last_config_info", .type = METRIC_GAUGE, .stability = "ALPHA",
-    .help = "The hash of the authentication configuration in force.", .labels = {"apiserver_id_hash", "hash"}};
+static struct metric_family config_info = {.name =
+                                               "apiserver_authentication_config_controller_last_config_info",
+                                           .type = METRIC_GAUGE,
+                                           .stability = "ALPHA",
+                                           .help = "The hash of the authentication configuration in force.",
+                                           .labels = {"apiserver_id_hash", "hash"}};
 
 /* Cells that every request needs. */
 static const char *const outcomes[] = {"success", "failure", "error"};
@@ -69,9 +103,9 @@ static struct metric_cell *other_users, *hits, *hit_durations;
 
 static void register_all(void)
 {
-    struct metric_family *const all[] = {&users, &attempts, &durations, &cache_requests, &cache_durations,
-                                         &cache_fetches, &cache_active, &jwt_latency, &keys_fetched, &reloads,
-                                         &reload_times, &config_info};
+    struct metric_family *const all[] = {&users,           &attempts,      &durations,    &cache_requests,
+                                         &cache_durations, &cache_fetches, &cache_active, &jwt_latency,
+                                         &keys_fetched,    &reloads,       &reload_times, &config_info};
 
     for (size_t i = 0; i < N_ELEMENTS(all); i++)
         metrics_register(all[i]);
@@ -98,7 +132,8 @@ void authn_metrics_register(void)
 /* Names of users stay out of the metrics, a few known ones apart. */
 static struct metric_cell *cell_of_user(struct text user)
 {
-    static const char *const known[] = {"admin", "client", "kube_proxy", "kubelet", "system:serviceaccount:kube-system:default"};
+    static const char *const known[] = {"admin", "client", "kube_proxy", "kubelet",
+                                        "system:serviceaccount:kube-system:default"};
 
     for (size_t i = 0; i < N_ELEMENTS(known); i++)
         if (text_is(user, known[i]))
@@ -117,7 +152,8 @@ void authn_count_attempt(enum authn_outcome outcome, struct text user, int64_t n
 void authn_count_cache(bool is_hit, int64_t ns)
 {
     metric_add(is_hit ? hits : metric_cell(&cache_requests, "miss"), 1);
-    metric_observe(is_hit ? hit_durations : metric_cell(&cache_durations, "miss"), (double)(ns / 1000000) / 1e3);
+    metric_observe(is_hit ? hit_durations : metric_cell(&cache_durations, "miss"),
+                   (double)(ns / 1000000) / 1e3);
 }
 
 void authn_fetch_begins(void)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens of OpenID Connect issuers: whose issuer a token names decides whether it is good, by signature, audience and times, and
- * its claims make the user. The issuers of one configuration are a set; a changed file makes another set, which is asked
- * instead once all its issuers have answered.
+/* Tokens of OpenID Connect issuers: whose issuer a token names decides whether it is good, by signature,
+ * audience and times, and its claims make the user. The issuers of one configuration are a set; a changed
+ * file makes another set, which is asked instead once all its issuers have answered.
  *
  *   file changes --right--> set is `next` --all ready--> set is `current`
  *                --wrong--> nothing but a log line and a metric
  *
- * Source: kubernetes/apiserver plugin/pkg/authenticator/token/oidc/oidc.go, and the client that it uses; kubernetes
- * pkg/kubeapiserver/options/authentication.go and pkg/kubeapiserver/authenticator/config.go for changes of the file. */
+ * Source: kubernetes/apiserver plugin/pkg/authenticator/token/oidc/oidc.go, and the client that it uses;
+ * kubernetes pkg/kubeapiserver/options/authentication.go and pkg/kubeapiserver/authenticator/config.go for
+ * changes of the file. */
 #include <pthread.h>
 
 #include "authn/metrics.h"
@@ -16,15 +17,21 @@
 #include "base/watched_file.h"
 
 #define NOT_BEFORE_LEEWAY_S 60
-#define LOOK_MS 1000             /* at the file; upstream is told by the system, and looks every minute */
-#define SWAP_LOOK_MS 1000        /* at a new set's issuers */
-#define SWAP_TIMEOUT_MS 60000    /* after which a new set that is not ready counts as a failure, again and again */
+#define LOOK_MS 1000      /* at the file; upstream is told by the system, and looks every minute */
+#define SWAP_LOOK_MS 1000 /* at a new set's issuers */
+#define SWAP_TIMEOUT_MS \
+    60000             /* after which a new set that is not ready counts as a failure, again and again */
+#define OTHERS_MAX 16 /* issuers of distributed claims */
 #define GOOGLE "https://accounts.google.com"
 
 struct issuer {
     const struct authn_issuer *config;
+    struct oidc_method *method;
     struct provider *provider;
-    struct text hash, server_hash;
+    pthread_mutex_t mu; /* guards others */
+    struct map others;  /* providers of claims that lie elsewhere, by issuer; made when first named. The same
+                           audiences count */
+    struct text hash;
 };
 
 struct issuer_set {
@@ -52,14 +59,30 @@ struct oidc_method {
     struct timer swap;
 };
 
-static const char *const known_algs[] = {"RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512"};
+static const char *const known_algs[] = {"RS256", "RS384", "RS512", "ES256", "ES384",
+                                         "ES512", "PS256", "PS384", "PS512"};
 
-/* --- sets ------------------------------------------------------------------------------------------------------------------ */
+/* --- sets
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static struct provider *start_provider(struct issuer *i, struct text url, struct text discovery_url,
+                                       void (*fetched)(void *ctx, bool is_good))
+{
+    const struct provider_options opt = {.client = i->method->client,
+                                         .timers = i->method->timers,
+                                         .issuer = url,
+                                         .discovery_url = discovery_url,
+                                         .ca_pem = i->config->ca_pem,
+                                         .fetched = fetched,
+                                         .ctx = i};
+    return provider_start(&opt);
+}
 
 static void note_keys(void *ctx, bool is_good)
 {
     const struct issuer *i = ctx;
-    authn_note_keys(i->hash, i->server_hash, is_good);
+    authn_note_keys(i->hash, i->method->server_hash, is_good);
 }
 
 /* Takes config. */
@@ -75,17 +98,25 @@ static struct issuer_set *set_new(struct oidc_method *m, struct authn_config *co
         struct issuer *i = &s->issuers[s->n];
         i->config = &s->config.issuers[s->n];
         i->hash = authn_hash(s->config.arena, i->config->url);
-        i->server_hash = m->server_hash;
-        const struct provider_options opt = {.client = m->client,
-                                             .timers = m->timers,
-                                             .issuer = i->config->url,
-                                             .discovery_url = i->config->discovery_url,
-                                             .ca_pem = i->config->ca_pem,
-                                             .fetched = note_keys,
-                                             .ctx = i};
-        i->provider = provider_start(&opt);
+        i->method = m;
+        pthread_mutex_init(&i->mu, NULL);
+        i->provider = start_provider(i, i->config->url, i->config->discovery_url, note_keys);
     }
     return s;
+}
+
+static void issuer_stop(struct issuer *i)
+{
+    struct map_slot *slot;
+    size_t at = 0;
+
+    provider_stop(i->provider);
+    while ((slot = map_next(&i->others, &at))) {
+        provider_stop(slot->value);
+        free((char *)slot->key.p);
+    }
+    map_deinit(&i->others);
+    pthread_mutex_destroy(&i->mu);
 }
 
 static void set_unref(struct issuer_set *s)
@@ -93,7 +124,7 @@ static void set_unref(struct issuer_set *s)
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
     for (size_t i = 0; i < s->n; i++)
-        provider_stop(s->issuers[i].provider);
+        issuer_stop(&s->issuers[i]);
     free(s->issuers);
     if (s->config.arena)
         authn_config_deinit(&s->config);
@@ -118,12 +149,14 @@ static bool set_is_ready(const struct issuer_set *s)
     return true;
 }
 
-/* --- a token -------------------------------------------------------------------------------------------------------------------- */
+/* --- a token
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* One token under work. */
 struct checking {
     struct oidc_method *method;
-    const struct issuer *issuer;
+    struct issuer *issuer;
     struct token_question *q;
     struct jwt jwt;
 };
@@ -184,9 +217,9 @@ static bool list_has(const struct text_list *list, struct text t)
     return false;
 }
 
-static bool is_for_us(const struct checking *c)
+static bool is_for_us(const struct checking *c, const struct jwt *t)
 {
-    struct text_list audiences = jwt_audiences(c->q->arena, &c->jwt.claims);
+    struct text_list audiences = jwt_audiences(c->q->arena, &t->claims);
 
     for (size_t i = 0; i < audiences.n; i++)
         if (list_has(&c->issuer->config->audiences, audiences.p[i]))
@@ -194,18 +227,19 @@ static bool is_for_us(const struct checking *c)
     return false;
 }
 
-/* What is cheap comes first, so that keys are not fetched for nothing. AUTHN_KNOWN: signed, ours and in time. */
-static enum authn_decision verify(struct checking *c)
+/* What is cheap comes first, so that keys are not fetched for nothing. AUTHN_KNOWN: signed, ours and in time.
+ */
+static enum authn_decision verify_by(struct checking *c, const struct jwt *t, struct provider *p)
 {
-    const char *problem = time_problem(&c->jwt.claims);
+    const char *problem = time_problem(&t->claims);
 
-    if (!is_for_us(c))
+    if (!is_for_us(c, t))
         return refuse(c->q, "oidc: verify token: oidc: expected audience not found in the token");
     if (problem)
         return refuse(c->q, "oidc: verify token: oidc: %s", problem);
-    if (!list_has(&c->method->algs, c->jwt.alg))
+    if (!list_has(&c->method->algs, t->alg))
         return refuse(c->q, "oidc: verify token: oidc: id token signed with unsupported algorithm");
-    switch (provider_verify(c->issuer->provider, &c->jwt, c->q->may_block)) {
+    switch (provider_verify(p, t, c->q->may_block)) {
     case PROVIDER_SIGNED:
         return AUTHN_KNOWN;
     case PROVIDER_NOT_READY:
@@ -213,11 +247,88 @@ static enum authn_decision verify(struct checking *c)
     case PROVIDER_WOULD_BLOCK:
         return AUTHN_WOULD_BLOCK;
     default:
-        return refuse(c->q, "oidc: verify token: failed to verify signature: failed to verify id token signature");
+        return refuse(c->q,
+                      "oidc: verify token: failed to verify signature: failed to verify id token signature");
     }
 }
 
-/* --- claims ----------------------------------------------------------------------------------------------------------------------- */
+static enum authn_decision verify(struct checking *c)
+{
+    return verify_by(c, &c->jwt, c->issuer->provider);
+}
+
+/* --- distributed claims: the groups may lie with another service, OpenID Connect Core 1.0, section 5.6.2
+ * ------------------------- */
+
+/* NULL: there are too many. */
+static struct provider *other_provider(struct issuer *i, struct text url)
+{
+    pthread_mutex_lock(&i->mu);
+    struct provider *p = map_get(&i->others, url);
+    if (!p && i->others.n < OTHERS_MAX) {
+        char *key = xmalloc(url.n + 1);
+        memcpy(key, url.p, url.n);
+        p = start_provider(i, url, TEXT_NONE, NULL);
+        map_put(&i->others, (struct text){key, url.n}, p);
+    }
+    pthread_mutex_unlock(&i->mu);
+    return p;
+}
+
+static enum authn_decision fetch_claim(struct checking *c, struct text claim, const struct value *source)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct text body;
+    const char *why;
+    struct jwt t;
+
+    if (!c->q->may_block)
+        return AUTHN_WOULD_BLOCK;
+    if (!provider_get(c->issuer->provider, c->q->arena, value_get_text(source, TEXT("endpoint")),
+                      value_get_text(source, TEXT("access_token")), &body, &why))
+        return refuse(c->q, "oidc: could not expand distributed claims: while getting distributed claim: %s",
+                      why);
+    if (jwt_parse(c->q->arena, text_trim(body), &t, &st) < 0)
+        return refuse(c->q, "oidc: could not expand distributed claims: malformed token");
+    struct provider *p = other_provider(c->issuer, value_get_text(&t.claims, TEXT("iss")));
+    enum authn_decision d =
+        p ? verify_by(c, &t, p) : refuse(c->q, "oidc: too many issuers of distributed claims");
+    const struct value *found = value_get(&t.claims, claim);
+    if (d == AUTHN_KNOWN && !found)
+        return refuse(
+            c->q,
+            "oidc: could not expand distributed claims: the endpoint's token does not contain the claim");
+    if (d == AUTHN_KNOWN)
+        value_set(c->q->arena, &c->jwt.claims, claim, *found);
+    return d;
+}
+
+/* Where the token says that its groups are elsewhere, they are asked for there. */
+static enum authn_decision expand_groups(struct checking *c)
+{
+    struct text claim = c->issuer->config->groups_claim;
+    const struct value *names = value_get(&c->jwt.claims, TEXT("_claim_names"));
+    const struct value *sources = value_get(&c->jwt.claims, TEXT("_claim_sources")), *name, *source;
+
+    if (!claim.n || value_get(&c->jwt.claims, claim) || !names || names->kind == VALUE_NULL)
+        return AUTHN_KNOWN;
+    if (names->kind != VALUE_OBJECT || !sources || sources->kind != VALUE_OBJECT)
+        return refuse(c->q, "oidc: could not expand distributed claims: oidc: no claim sources");
+    name = value_get(names, claim);
+    if (!name)
+        return AUTHN_KNOWN;
+    source = value_get(sources, value_text(name));
+    if (!source || source->kind != VALUE_OBJECT)
+        return refuse(c->q,
+                      "oidc: could not expand distributed claims: a source is missing in _claim_sources");
+    if (!value_get_text(source, TEXT("endpoint")).n)
+        return AUTHN_KNOWN; /* an aggregated claim, perhaps: upstream does not know those either */
+    return fetch_claim(c, claim, source);
+}
+
+/* --- claims
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 /* A text; null is an empty one, as for Go's decoder. False: it is not there, or something else. */
 static bool claim_text(const struct value *claims, struct text name, struct text *ret)
@@ -285,9 +396,11 @@ static enum authn_decision read_uid(struct checking *c)
     struct text jti;
 
     if (config->uid_claim.n && !claim_text(&c->jwt.claims, config->uid_claim, &c->q->user.uid))
-        return refuse(c->q, "oidc: parse uid claim \"%.*s\": claim not present, or not a string", TEXT_ARG(config->uid_claim));
+        return refuse(c->q, "oidc: parse uid claim \"%.*s\": claim not present, or not a string",
+                      TEXT_ARG(config->uid_claim));
     if (claim_text(&c->jwt.claims, TEXT("jti"), &jti) && jti.n)
-        user_add_extra(c->q->arena, &c->q->user, TEXT(EXTRA_CREDENTIAL_ID), arena_textf(c->q->arena, "JTI=%.*s", TEXT_ARG(jti)));
+        user_add_extra(c->q->arena, &c->q->user, TEXT(EXTRA_CREDENTIAL_ID),
+                       arena_textf(c->q->arena, "JTI=%.*s", TEXT_ARG(jti)));
     return AUTHN_KNOWN;
 }
 
@@ -301,15 +414,17 @@ static enum authn_decision check_required(struct checking *c)
         if (!claim_text(&c->jwt.claims, r->claim, &value))
             return refuse(c->q, "oidc: parse claim %.*s: not a string", TEXT_ARG(r->claim));
         if (!text_eq(value, r->value))
-            return refuse(c->q, "oidc: required claim %.*s value does not match. Got = %.*s, want = %.*s", TEXT_ARG(r->claim),
-                          TEXT_ARG(value), TEXT_ARG(r->value));
+            return refuse(c->q, "oidc: required claim %.*s value does not match. Got = %.*s, want = %.*s",
+                          TEXT_ARG(r->claim), TEXT_ARG(value), TEXT_ARG(r->value));
     }
     return AUTHN_KNOWN;
 }
 
-/* --- the method ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the method
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
-static const struct issuer *issuer_of(const struct issuer_set *s, struct text named)
+static struct issuer *issuer_of(const struct issuer_set *s, struct text named)
 {
     if (text_is(named, "accounts.google.com")) /* says so without the scheme, now and then */
         named = TEXT(GOOGLE);
@@ -321,8 +436,8 @@ static const struct issuer *issuer_of(const struct issuer_set *s, struct text na
 
 static enum authn_decision authenticate(struct checking *c)
 {
-    static enum authn_decision (*const steps[])(struct checking *c) = {verify, read_name, read_groups, read_uid,
-                                                                       check_required};
+    static enum authn_decision (*const steps[])(struct checking * c) = {
+        verify, expand_groups, read_name, read_groups, read_uid, check_required};
     enum authn_decision d = AUTHN_KNOWN;
 
     c->q->user = (struct user_info){0};
@@ -348,11 +463,14 @@ static enum authn_decision oidc_authenticate(struct token_method *method, struct
     if (d == AUTHN_KNOWN || d == AUTHN_REFUSED)
         authn_observe_jwt(c.issuer->hash, d == AUTHN_KNOWN, clock_mono_ns() - start_ns);
     if (d == AUTHN_REFUSED)
-        log_verbose(4, "OIDC token refused", LOG_TEXT("issuer", c.issuer->config->url), LOG_STR("reason", q->error));
+        log_verbose(4, "OIDC token refused", LOG_TEXT("issuer", c.issuer->config->url),
+                    LOG_STR("reason", q->error));
     return d;
 }
 
-/* --- changes of the file ------------------------------------------------------------------------------------------------------------------- */
+/* --- changes of the file
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void drop_next(struct oidc_method *m)
 {
@@ -371,7 +489,8 @@ static void swap_when_ready(struct timer *t)
     if (!set_is_ready(m->next)) {
         if (clock_mono_ms() - m->next_since_ms >= SWAP_TIMEOUT_MS) {
             m->next_since_ms = clock_mono_ms();
-            log_error("The changed authentication configuration waits for its issuers; the one before stays in force");
+            log_error("The changed authentication configuration waits for its issuers; the one before stays "
+                      "in force");
             authn_count_reload(m->server_hash, false);
         }
         timer_arm(m->timers, &m->swap, SWAP_LOOK_MS);
@@ -398,7 +517,8 @@ static void file_changed(void *ctx, struct text content)
     int rc = authn_config_read(content, m->disallowed, &config, &st);
     if (rc == 0 && !text_eq(config.anonymous, m->anonymous)) {
         rc = status_set(&st, STATUS_BAD_REQUEST,
-                        "invalid authentication configuration: anonymous: Forbidden: changed from initial configuration file");
+                        "invalid authentication configuration: anonymous: Forbidden: changed from initial "
+                        "configuration file");
         authn_config_deinit(&config);
     }
     if (rc < 0) {
@@ -416,7 +536,9 @@ static void file_changed(void *ctx, struct text content)
     timer_arm(m->timers, &m->swap, 0);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void oidc_free(struct token_method *method)
 {
@@ -443,7 +565,8 @@ static int take_algs(struct oidc_method *m, const struct text_list *wanted, stru
         m->algs = known;
     for (size_t i = 0; wanted && i < wanted->n; i++) {
         if (!list_has(&known, wanted->p[i]))
-            return status_set(st, STATUS_BAD_REQUEST, "oidc: unsupported signing alg: \"%.*s\"", TEXT_ARG(wanted->p[i]));
+            return status_set(st, STATUS_BAD_REQUEST, "oidc: unsupported signing alg: \"%.*s\"",
+                              TEXT_ARG(wanted->p[i]));
         text_list_add(m->arena, &m->algs, arena_text(m->arena, wanted->p[i]));
     }
     return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An issuer's keys. Two documents are fetched, one after the other, on the client's thread: discovery, until it is right, then
- * the key set. Then keys are fetched anew when the answer's max-age is over (in the background, the old ones go on counting) and when
- * a token comes that no key fits (its asker waits). One fetch at a time, by one exchange; whoever waits, waits for its end.
+/* An issuer's keys. Two documents are fetched, one after the other, on the client's thread: discovery, until
+ * it is right, then the key set. Then keys are fetched anew when the answer's max-age is over (in the
+ * background, the old ones go on counting) and when a token comes that no key fits (its asker waits). One
+ * fetch at a time, by one exchange; whoever waits, waits for its end.
  *
  *   DISCOVERING --document is right--> READY
  *
@@ -17,10 +18,10 @@
 #define WELL_KNOWN "/.well-known/openid-configuration"
 #define ANSWER_MAX ((size_t)1 << 20)
 #define TIMEOUT_MS 30000
-#define WAIT_MS 10000        /* of a request, for keys to come */
-#define RETRY_MS 10000       /* of the discovery */
-#define FETCH_MIN_MS 1000    /* between two fetches for the sake of unknown keys */
-#define KEEP_MIN_MS 60000    /* a shorter max-age counts as this */
+#define WAIT_MS 10000     /* of a request, for keys to come */
+#define RETRY_MS 10000    /* of the discovery */
+#define FETCH_MIN_MS 1000 /* between two fetches for the sake of unknown keys */
+#define KEEP_MIN_MS 60000 /* a shorter max-age counts as this */
 #define KEEP_MAX_MS 86400000
 
 struct key_set {
@@ -70,7 +71,9 @@ static void provider_unref(struct provider *p)
     free(p);
 }
 
-/* --- fetching --------------------------------------------------------------------------------------------------------- */
+/* --- fetching
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void document_done(struct http_exchange *x);
 
@@ -117,9 +120,10 @@ static const char *read_discovery(struct provider *p, const struct http_exchange
     }
     struct text issuer = value_get_text(&root, TEXT("issuer")), url = value_get_text(&root, TEXT("jwks_uri"));
     if (!text_eq(issuer, p->issuer)) {
-        status_record(st, STATUS_INTERNAL_ERROR,
-                      "oidc: issuer did not match the issuer returned by provider, expected \"%.*s\" got \"%.*s\"",
-                      TEXT_ARG(p->issuer), TEXT_ARG(issuer));
+        status_record(
+            st, STATUS_INTERNAL_ERROR,
+            "oidc: issuer did not match the issuer returned by provider, expected \"%.*s\" got \"%.*s\"",
+            TEXT_ARG(p->issuer), TEXT_ARG(issuer));
         return NULL;
     }
     if (!is_http(url)) {
@@ -135,13 +139,15 @@ static void discovery_done(struct provider *p, struct http_exchange *x)
     const char *url = read_discovery(p, x, &st);
 
     if (!url && x->result != HTTP_CANCELED)
-        log_error("oidc authenticator: initializing plugin", LOG_TEXT("issuer", p->issuer), LOG_STR("err", st.message));
+        log_error("oidc authenticator: initializing plugin", LOG_TEXT("issuer", p->issuer),
+                  LOG_STR("err", st.message));
     pthread_mutex_lock(&p->mu);
     bool is_stopped = p->is_stopped;
     p->keys_url = url;
     p->is_fetching = url && !is_stopped; /* it goes on with the keys */
     if (!url && !is_stopped)
-        timer_arm(p->timers, &p->retry, RETRY_MS); /* with the lock: provider_stop comes after it, or before all of this */
+        timer_arm(p->timers, &p->retry,
+                  RETRY_MS); /* with the lock: provider_stop comes after it, or before all of this */
     pthread_mutex_unlock(&p->mu);
     buffer_deinit(&x->body_in);
     if (url && !is_stopped)
@@ -173,7 +179,8 @@ static void keys_done(struct provider *p, struct http_exchange *x)
 
     buffer_deinit(&x->body_in);
     if (!keys && !is_canceled)
-        log_error("oidc authenticator: fetching keys", LOG_TEXT("issuer", p->issuer), LOG_STR("err", st.message));
+        log_error("oidc authenticator: fetching keys", LOG_TEXT("issuer", p->issuer),
+                  LOG_STR("err", st.message));
     pthread_mutex_lock(&p->mu);
     bool is_stopped = p->is_stopped;
     if (keys) {
@@ -187,7 +194,9 @@ static void keys_done(struct provider *p, struct http_exchange *x)
     p->n_fetched++;
     p->fetched_ms = clock_mono_ms();
     if (!is_stopped && !is_canceled && p->fetched)
-        p->fetched(p->ctx, keys != NULL); /* counts, nothing more: with the lock, so that it is not after provider_stop */
+        p->fetched(p->ctx,
+                   keys !=
+                       NULL); /* counts, nothing more: with the lock, so that it is not after provider_stop */
     pthread_cond_broadcast(&p->ended);
     pthread_mutex_unlock(&p->mu);
     key_set_unref(before);
@@ -217,7 +226,9 @@ static void discover_again(struct timer *t)
         fetch(p, p->discovery_url);
 }
 
-/* --- tokens --------------------------------------------------------------------------------------------------------------- */
+/* --- tokens
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 static bool fits(const struct key_set *s, const struct jwt *t)
 {
@@ -256,7 +267,8 @@ static void wait_locked(struct provider *p, uint64_t n_fetched)
 }
 
 /* No key that was known at n_fetched fits: are there others? */
-static enum provider_answer ask_again(struct provider *p, const struct jwt *t, uint64_t n_fetched, bool may_block)
+static enum provider_answer ask_again(struct provider *p, const struct jwt *t, uint64_t n_fetched,
+                                      bool may_block)
 {
     pthread_mutex_lock(&p->mu);
     bool is_new = p->n_fetched != n_fetched;
@@ -292,7 +304,9 @@ enum provider_answer provider_verify(struct provider *p, const struct jwt *t, bo
     return fits(keys, t) ? PROVIDER_SIGNED : ask_again(p, t, n_fetched, may_block);
 }
 
-/* --- other documents --------------------------------------------------------------------------------------------------------- */
+/* --- other documents
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 struct get {
     struct http_exchange exchange;
@@ -311,11 +325,12 @@ static void get_done(struct http_exchange *x)
     pthread_mutex_unlock(&g->mu);
 }
 
-bool provider_get(struct provider *p, struct arena *a, struct text url, struct text token, struct text *ret_body,
-                  const char **ret_why)
+bool provider_get(struct provider *p, struct arena *a, struct text url, struct text token,
+                  struct text *ret_body, const char **ret_why)
 {
     CLEANUP(status_clear) struct status st = {0};
-    const struct http_header_out header = {TEXT("Authorization"), arena_textf(a, "Bearer %.*s", TEXT_ARG(token))};
+    const struct http_header_out header = {TEXT("Authorization"),
+                                           arena_textf(a, "Bearer %.*s", TEXT_ARG(token))};
     struct get g = {.mu = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
     if (!is_http(url)) {
@@ -345,7 +360,9 @@ bool provider_get(struct provider *p, struct arena *a, struct text url, struct t
     return is_good;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct text trim_slash(struct text t)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's next request costs one keyed hash and one look-up. The key is made at start, so that nobody can choose tokens that
- * collide. The cache lies in stripes, each with a lock of its own and a bounded number of entries; one that is full is emptied. */
+/* A client's next request costs one keyed hash and one look-up. The key is made at start, so that nobody can
+ * choose tokens that collide. The cache lies in stripes, each with a lock of its own and a bounded number of
+ * entries; one that is full is emptied. */
 #include "authn/token_cache.h"
 
 #include <openssl/core_names.h>
@@ -85,7 +86,8 @@ static struct stripe *stripe_of(struct token_cache *c, struct text key)
     return &c->stripes[(unsigned char)key.p[0] % N_STRIPES];
 }
 
-bool token_cache_find(struct token_cache *c, struct text key, struct token_question *q, enum authn_decision *ret)
+bool token_cache_find(struct token_cache *c, struct text key, struct token_question *q,
+                      enum authn_decision *ret)
 {
     struct stripe *s = stripe_of(c, key);
     int64_t start_ns = clock_mono_ns();
@@ -106,7 +108,8 @@ bool token_cache_find(struct token_cache *c, struct text key, struct token_quest
     return is_good;
 }
 
-void token_cache_keep(struct token_cache *c, struct text key, const struct token_question *q, enum authn_decision d)
+void token_cache_keep(struct token_cache *c, struct text key, const struct token_question *q,
+                      enum authn_decision d)
 {
     int64_t keep_ms = d == AUTHN_KNOWN ? c->known_ms : c->unknown_ms;
     struct stripe *s = stripe_of(c, key);
@@ -137,7 +140,8 @@ struct token_cache *token_cache_new(int64_t known_ms, int64_t unknown_ms)
     struct token_cache *c = xcalloc(1, sizeof(*c));
     unsigned char key[DIGEST_BYTES];
     EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0), OSSL_PARAM_END};
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char[]){"SHA256"}, 0),
+                           OSSL_PARAM_END};
 
     authn_metrics_register();
     c->known_ms = known_ms;

@@ -14,5 +14,7 @@ void token_cache_free(struct token_cache *c); /* accepts NULL */
 /* The key of a question, in its arena; empty: there is none, and the question must be refused. */
 struct text token_cache_key(const struct token_cache *c, const struct token_question *q);
 /* True: q's answer and *ret are what was kept. Counts hits; who misses counts by authn_count_cache. */
-bool token_cache_find(struct token_cache *c, struct text key, struct token_question *q, enum authn_decision *ret);
-void token_cache_keep(struct token_cache *c, struct text key, const struct token_question *q, enum authn_decision d);
+bool token_cache_find(struct token_cache *c, struct text key, struct token_question *q,
+                      enum authn_decision *ret);
+void token_cache_keep(struct token_cache *c, struct text key, const struct token_question *q,
+                      enum authn_decision d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tokens that another service knows: it is sent a TokenReview and says whose the token is. Its answers are remembered, good ones and
- * bad ones; what is no answer is not, and never lets anybody in.
- * Source: kubernetes/apiserver plugin/pkg/authenticator/token/webhook/webhook.go. */
+/* Tokens that another service knows: it is sent a TokenReview and says whose the token is. Its answers are
+ * remembered, good ones and bad ones; what is no answer is not, and never lets anybody in. Source:
+ * kubernetes/apiserver plugin/pkg/authenticator/token/webhook/webhook.go. */
 #include "authn/metrics.h"
 #include "authn/token_cache.h"
 #include "authn/users.h"
@@ -24,9 +24,11 @@ static enum authn_decision refuse(struct token_question *q, const char *why)
     return AUTHN_REFUSED;
 }
 
-/* --- the question ------------------------------------------------------------------------------------------------------ */
+/* --- the question
+ * ------------------------------------------------------------------------------------------------------ */
 
-static const struct text_list *wanted_audiences(const struct webhook_method *m, const struct token_question *q)
+static const struct text_list *wanted_audiences(const struct webhook_method *m,
+                                                const struct token_question *q)
 {
     return q->audiences ? q->audiences : &m->api_audiences;
 }
@@ -36,7 +38,8 @@ static struct text review_of(const struct webhook_method *m, const struct token_
     const struct text_list *audiences = wanted_audiences(m, q);
     struct buffer b = BUFFER_IN(q->arena);
 
-    buffer_addf(&b, "{\"kind\":\"TokenReview\",\"apiVersion\":\"%s\",\"metadata\":{},\"spec\":{\"token\":", m->api_version);
+    buffer_addf(&b, "{\"kind\":\"TokenReview\",\"apiVersion\":\"%s\",\"metadata\":{},\"spec\":{\"token\":",
+                m->api_version);
     json_write_string(&b, q->token);
     for (size_t i = 0; i < audiences->n; i++) {
         buffer_add_str(&b, i ? "," : ",\"audiences\":[");
@@ -46,7 +49,9 @@ static struct text review_of(const struct webhook_method *m, const struct token_
     return buffer_text(&b);
 }
 
-/* --- the answer ---------------------------------------------------------------------------------------------------------- */
+/* --- the answer
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_of_kind(const struct value *v, enum value_kind kind)
 {
@@ -87,9 +92,11 @@ static bool read_user(struct arena *a, const struct value *user, struct user_inf
 {
     struct text_list groups = {0};
 
-    *ret = (struct user_info){.name = value_get_text(user, TEXT("username")), .uid = value_get_text(user, TEXT("uid"))};
+    *ret = (struct user_info){.name = value_get_text(user, TEXT("username")),
+                              .uid = value_get_text(user, TEXT("uid"))};
     if (!is_of_kind(user, VALUE_OBJECT) || !is_of_kind(value_get(user, TEXT("username")), VALUE_STRING) ||
-        !is_of_kind(value_get(user, TEXT("uid")), VALUE_STRING) || !read_texts(a, value_get(user, TEXT("groups")), &groups))
+        !is_of_kind(value_get(user, TEXT("uid")), VALUE_STRING) ||
+        !read_texts(a, value_get(user, TEXT("groups")), &groups))
         return false;
     ret->groups = groups.p;
     ret->n_groups = groups.n;
@@ -128,8 +135,10 @@ static enum authn_decision judge(const struct webhook_method *m, struct text ans
 
     if (json_read(q->arena, answer, &opt, &root, &st) < 0 || !is_review(m, &root))
         return refuse(q, "the webhook's answer is no TokenReview of the version asked for");
-    const struct value *status = value_get(&root, TEXT("status")), *good = value_get(status, TEXT("authenticated"));
-    if (!is_of_kind(good, VALUE_BOOL) || !read_texts(q->arena, value_get(status, TEXT("audiences")), &named) ||
+    const struct value *status = value_get(&root, TEXT("status")),
+                       *good = value_get(status, TEXT("authenticated"));
+    if (!is_of_kind(good, VALUE_BOOL) ||
+        !read_texts(q->arena, value_get(status, TEXT("audiences")), &named) ||
         !read_user(q->arena, value_get(status, TEXT("user")), &q->user))
         return refuse(q, "the webhook's answer has something that is not of its type");
     const struct text_list *wanted = wanted_audiences(m, q);
@@ -143,7 +152,9 @@ static enum authn_decision judge(const struct webhook_method *m, struct text ans
     return q->user.name.n ? AUTHN_KNOWN : refuse(q, "the webhook's answer names no user");
 }
 
-/* --- the method ------------------------------------------------------------------------------------------------------------ */
+/* --- the method
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static enum authn_decision ask(struct webhook_method *m, struct token_question *q)
 {
@@ -194,10 +205,13 @@ int authn_webhook_new(const struct authn_webhook_options *opt, struct token_meth
     const char *version = opt->version ? opt->version : "";
 
     if (strcmp(version, "v1") != 0 && strcmp(version, "v1beta1") != 0)
-        return status_set(st, STATUS_BAD_REQUEST,
-                          "unsupported authentication webhook version \"%s\", supported versions are \"v1\", \"v1beta1\"", version);
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "unsupported authentication webhook version \"%s\", supported versions are \"v1\", \"v1beta1\"",
+            version);
     struct webhook_method *m = xcalloc(1, sizeof(*m));
-    m->method = (struct token_method){.name = "webhook", .authenticate = webhook_authenticate, .free = webhook_free};
+    m->method =
+        (struct token_method){.name = "webhook", .authenticate = webhook_authenticate, .free = webhook_free};
     m->arena = arena_new();
     m->api_version = arena_printf(m->arena, "authentication.k8s.io/%s", version);
     for (size_t i = 0; i < opt->api_audiences->n; i++)

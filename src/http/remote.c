@@ -260,7 +260,8 @@ enum remote_result remote_post(struct remote *r, struct text body, struct buffer
             return REMOTE_TIMEOUT;
         if (i)
             usleep((useconds_t)pause_ms * 1000);
-        result = post_once(r, body, end_ms - clock_mono_ms(), ret_answer, &is_again, st);
+        int64_t left_ms = end_ms - clock_mono_ms(); /* 0 would be no limit at all */
+        result = post_once(r, body, left_ms > 0 ? left_ms : 1, ret_answer, &is_again, st);
         if (result == REMOTE_SUCCESS) {
             status_clear(st);
             return result;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificate and key change one after the other, so that they may not fit for a moment: then nothing is taken over until the
- * second has come. All on the timer thread, once the files are followed. */
+/* Certificate and key change one after the other, so that they may not fit for a moment: then nothing is
+ * taken over until the second has come. All on the timer thread, once the files are followed. */
 #include "server/serving.h"
 
 #include "base/watched_file.h"
@@ -59,7 +59,8 @@ static void file_changed(void *ctx, struct text content)
         buffer_deinit(&contents[i]);
 }
 
-int serving_read(const struct settings *set, const struct pki_paths *pki, struct serving **ret, struct status *st)
+int serving_read(const struct settings *set, const struct pki_paths *pki, struct serving **ret,
+                 struct status *st)
 {
     struct serving *s = xcalloc(1, sizeof(*s));
     struct buffer contents[N_FILES] = {0};
@@ -71,9 +72,10 @@ int serving_read(const struct settings *set, const struct pki_paths *pki, struct
                                  .cipher_suites = set->tls_cipher_suites.p,
                                  .n_cipher_suites = set->tls_cipher_suites.n,
                                  .ask_client_cert = s->paths[CLIENT_CA] || set->requestheader_client_ca_file};
-    int rc = !s->paths[CERT] || !s->paths[KEY]
-                 ? status_set(st, STATUS_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file go together")
-                 : read_all(s, contents, st);
+    int rc =
+        !s->paths[CERT] || !s->paths[KEY]
+            ? status_set(st, STATUS_BAD_REQUEST, "--tls-cert-file and --tls-private-key-file go together")
+            : read_all(s, contents, st);
     take(s, contents);
     if (rc < 0) {
         serving_stop(s);
@@ -93,8 +95,8 @@ void serving_follow(struct serving *s, struct listener *l, struct timers *timers
     s->listener = l;
     for (size_t i = 0; i < N_FILES; i++)
         if (s->paths[i])
-            s->watches[i] =
-                watched_file_start(timers, s->paths[i], buffer_text(&s->contents[i]), LOOK_MS, file_changed, s);
+            s->watches[i] = watched_file_start(timers, s->paths[i], buffer_text(&s->contents[i]), LOOK_MS,
+                                               file_changed, s);
 }
 
 void serving_stop(struct serving *s)

@@ -123,7 +123,7 @@ class Issuer(Service):
 
     def __init__(self, folder, certificate, path="", port=0, headers=()):
         self.folder, self.path, self.headers, self.is_broken = folder, path, headers, False
-        self.keys = []
+        self.keys, self.pages = [], {}
         super().__init__(folder, certificate, self.answer, port)
         self.issuer = self.url + path
 
@@ -134,6 +134,8 @@ class Issuer(Service):
             return 200, "application/json", json.dumps({"issuer": self.issuer, "jwks_uri": self.url + "/keys"}).encode()
         if handler.path == "/keys":
             return 200, "application/json", json.dumps({"keys": [k.jwk for k in self.keys]}).encode(), *self.headers
+        if handler.path in self.pages:
+            return self.pages[handler.path](handler)
         return 404, "text/plain", b"no such page"
 
     def claims(self, **more):

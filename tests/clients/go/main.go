@@ -2,7 +2,7 @@
 
 // Informers of client-go against a running server: do they stay in step with it while objects come, change and go, in JSON and in
 // protobuf, is a watcher that does not read cut off without slowing them, and do reflectors end where a list does however often their
-// connections are cut? Prints one line per check and the counts at the end.
+// connections are cut; and does a pod come in by its token? Prints one line per check and the counts at the end.
 package main
 
 import (
@@ -68,6 +68,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Second)
 	defer cancel()
 
+	podsComeInByToken(ctx, config)
 	informersStayInStep(ctx, config)
 	slowWatcherIsCutOff(ctx, config)
 	reflectorsOutliveCuts(ctx, config)
