@@ -180,10 +180,7 @@ static int patch_object(struct operation *op, const struct object *current, cons
     if (patch_apply(w, kind, &doc, &patched, st) < 0)
         return -1;
     drop_repeated_owners(w->request, &patched, true);
-    if (kind != stored)
-        return schema_convert(op->arena, kind, stored, &patched, ret_new, st);
-    *ret_new = patched;
-    return 0;
+    return write_as_stored(op->arena, res, &patched, ret_new, st);
 }
 
 /* --- server-side apply --- */
@@ -207,17 +204,14 @@ static int note_repeats(struct write_call *w, struct status *st)
 /* The merged tree as the store wants it. */
 static int settle(struct operation *op, const struct write_call *w, struct value *merged, struct value *ret_new, struct status *st)
 {
-    const struct schema_kind *kind = op->resource->type->kind, *stored = op->resource->storage->kind;
+    const struct schema_kind *kind = op->resource->type->kind;
     struct value tree = value_copy(op->arena, merged);
 
     if (schema_decode(op->arena, kind->schema, &tree, NULL, st) < 0)
         return -1;
     schema_default(op->arena, kind->schema, &tree);
     drop_repeated_owners(w->request, &tree, true);
-    if (kind != stored)
-        return schema_convert(op->arena, kind, stored, &tree, ret_new, st);
-    *ret_new = tree;
-    return 0;
+    return write_as_stored(op->arena, op->resource, &tree, ret_new, st);
 }
 
 static int apply_object(struct operation *op, const struct object *current, const struct value *current_tree,

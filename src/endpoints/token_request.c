@@ -5,7 +5,6 @@
 #include "authn.h"
 #include "endpoints/write.h"
 
-#define DEFAULT_EXPIRATION_S 3600
 #define LEAST_EXPIRATION_S 600
 #define MOST_EXPIRATION_S (1LL << 32)
 
@@ -72,19 +71,10 @@ static int complete(struct request *r, struct call *c, const struct service_acco
     return 0;
 }
 
-static void default_expiration(struct arena *a, struct value *request)
-{
-    struct value *spec = value_object_at(a, request, TEXT("spec"));
-    const struct value *seconds = value_get(spec, TEXT("expirationSeconds"));
-
-    if (!seconds || seconds->kind != VALUE_INT)
-        value_set(a, spec, TEXT("expirationSeconds"), value_int(DEFAULT_EXPIRATION_S));
-}
-
-static int check_expiration(struct arena *a, struct value *spec, struct status *st)
+static int check_expiration(struct arena *a, const struct value *spec, struct status *st)
 {
     struct field_errors errs = {.arena = a};
-    const struct value *seconds = value_get(spec, TEXT("expirationSeconds"));
+    const struct value *seconds = value_get(spec, TEXT("expirationSeconds")); /* has a default */
 
     if (seconds->integer < LEAST_EXPIRATION_S)
         field_error(&errs, FIELD_INVALID, "spec.expirationSeconds", seconds,
@@ -211,7 +201,7 @@ enum flow call_token_create(struct request *r, struct call *c)
         return fail_no_resource(r);
     if (body_read_object(r, token_request_kind(), &w->options, &request, &st) < 0)
         return request_fail(r, &st);
-    default_expiration(r->arena, &request);
+    schema_default(r->arena, token_request_kind()->schema, &request);
     write_manage_question(w, token_request_kind(), &request);
     const struct value *metadata = value_get(&request, TEXT("metadata"));
     if (check_name(r->arena, value_get_text(metadata, TEXT("name")), c->name, "metadata.name", "name", c->name, &st) < 0 ||

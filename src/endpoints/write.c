@@ -181,11 +181,25 @@ void drop_repeated_owners(struct request *r, struct value *object, bool is_late)
                      is_late ? " after mutating admission happens" : "", buffer_str(&repeated));
 }
 
+int write_as_stored(struct arena *a, const struct resource *res, const struct value *object, struct value *ret,
+                    struct status *st)
+{
+    const struct schema_kind *kind = res->type->kind, *stored = res->storage->kind;
+
+    *ret = *object;
+    if (kind == stored)
+        return 0;
+    if (schema_convert(a, kind, stored, object, ret, st) < 0)
+        return -1;
+    schema_default(a, stored->schema, ret);
+    return 0;
+}
+
 /* The body as a defaulted object of the storage version that fits the path. */
 static int read_object(struct request *r, struct call *c, const struct write_options *opt, bool is_update,
                        struct value *ret, struct status *st)
 {
-    const struct schema_kind *kind = c->resource->type->kind, *stored = c->resource->storage->kind;
+    const struct schema_kind *kind = c->resource->type->kind;
     struct value object;
 
     if (body_read_object(r, kind, opt, &object, st) < 0)
@@ -196,10 +210,7 @@ static int read_object(struct request *r, struct call *c, const struct write_opt
         return -1;
     drop_repeated_owners(r, &object, false);
     schema_arrange(r->arena, kind->schema, &object);
-    if (kind != stored)
-        return schema_convert(r->arena, kind, stored, &object, ret, st);
-    *ret = object;
-    return 0;
+    return write_as_stored(r->arena, c->resource, &object, ret, st);
 }
 
 /* --- POST --- */

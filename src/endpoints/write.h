@@ -22,6 +22,10 @@ struct write_call {
 
 /* A write of c's object; everything but the verb's own is filled in. Goes with the arena. */
 struct write_call *write_begin(struct request *r, struct call *c, enum operation_kind kind);
+/* What the store takes: the defaulted object in the stored version, which has defaults of its own, as upstream's store
+ * fills them in when it reads. */
+int write_as_stored(struct arena *a, const struct resource *res, const struct value *object, struct value *ret,
+                    struct status *st);
 /* Submits and parks; touch nothing of the request afterwards. */
 enum flow write_submit(struct write_call *w);
 /* The same for the writes that bring a body, once the checks that come before it have passed: representation,

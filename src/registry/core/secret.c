@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets: a type, and stringData, which is written only and becomes data.
+/* Secrets: stringData, which is written only, becomes data.
  * Source: kubernetes pkg/registry/core/secret/strategy.go, pkg/apis/core/v1/conversion.go. */
 #include "base/base64.h"
 #include "registry/registry_internal.h"
@@ -19,22 +19,13 @@ static void merge_string_data(struct operation *op, struct value *obj)
     value_remove(obj, TEXT("stringData"));
 }
 
-static void prepare_create(struct operation *op, struct value *obj)
-{
-    merge_string_data(op, obj);
-    if (!value_get_text(obj, TEXT("type")).n)
-        value_set(op->arena, obj, TEXT("type"), value_string(TEXT("Opaque")));
-}
-
 static void prepare_update(struct operation *op, struct value *obj, const struct value *old)
 {
     merge_string_data(op, obj);
-    if (!value_get_text(obj, TEXT("type")).n)
-        keep_member(op->arena, obj, old, TEXT("type"));
 }
 
 const struct strategy strategy_secrets = {
     .flags = STRATEGY_CHECKS_META_AGAIN,
-    .prepare_create = prepare_create,
+    .prepare_create = merge_string_data,
     .prepare_update = prepare_update,
 };

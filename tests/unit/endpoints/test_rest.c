@@ -217,6 +217,27 @@ START_TEST(other_versions)
 }
 END_TEST
 
+/* An object sent in another version than the stored one gets the defaults of both: those of v1 leave behavior alone. */
+START_TEST(defaults_of_the_stored_version)
+{
+    struct fixture f;
+    struct reply r;
+
+    fixture_start(&f);
+    make_namespace(&f);
+    r = post(&f, "/apis/autoscaling/v1/namespaces/demo/horizontalpodautoscalers",
+             "{\"metadata\":{\"name\":\"h\",\"annotations\":{\"autoscaling.alpha.kubernetes.io/behavior\":"
+             "\"{\\\"ScaleUp\\\":{\\\"StabilizationWindowSeconds\\\":5}}\"}},"
+             "\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\"},\"maxReplicas\":3}}");
+    ck_code(r, 201);
+    ck_has(r.body, "\"minReplicas\":1,\"maxReplicas\":3");
+    ck_has(r.body, "\\\"StabilizationWindowSeconds\\\":5,\\\"SelectPolicy\\\":\\\"Max\\\"");
+    r = get(&f, "/apis/autoscaling/v2/namespaces/demo/horizontalpodautoscalers/h");
+    ck_has(r.body, "\"scaleDown\":{\"selectPolicy\":\"Max\",\"policies\":[{\"type\":\"Percent\",\"value\":100,");
+    fixture_stop(&f);
+}
+END_TEST
+
 START_TEST(bodies_that_are_refused)
 {
     static const struct {
@@ -434,5 +455,5 @@ START_TEST(scale_and_binding)
 }
 END_TEST
 
-UNIT_MAIN("endpoints/rest", create_get_update_delete, patches, lists, forms, other_versions,
+UNIT_MAIN("endpoints/rest", create_get_update_delete, patches, lists, forms, other_versions, defaults_of_the_stored_version,
           bodies_that_are_refused, paths, collection, scale_and_binding)

@@ -259,7 +259,6 @@ static const struct kind_row {
     {"v1", "namespaces", "", "{\"metadata\":{\"name\":\"m\"}}", "spec.finalizers", "[\"kubernetes\"]"},
     {"v1", "namespaces", "", "{\"metadata\":{\"name\":\"o\"}}", "metadata.labels",
      "{\"kubernetes.io/metadata.name\":\"o\"}"},
-    {"v1", "secrets", "ns", "{\"metadata\":{\"name\":\"a\"}}", "type", "Opaque"},
     {"v1", "secrets", "ns",
      "{\"metadata\":{\"name\":\"b\"},\"data\":{\"a\":\"eA==\",\"b\":\"eA==\"},\"stringData\":{\"a\":"
      "\"hello\"}}",
