@@ -85,7 +85,6 @@ static bool convert(struct arena *a, const struct schema_kind *from, const struc
     canonical = value_copy(a, v);
     if (schema_decode(a, from->schema, &canonical, NULL, &st) < 0)
         return false;
-    schema_default(a, from->schema, &canonical);
     if (from->storage != from && from->storage != to) {
         struct value stored;
         return schema_convert(a, from, from->storage, &canonical, &stored, &st) == 0 &&
