@@ -3,6 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+
 #include "authn/jwt.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
