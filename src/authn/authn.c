@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The union of the methods, and the filter that asks it.
  *
- * A method without an opinion passes the request on; one that refuses does too, but then nobody is let in as anonymous:
- * a client that shows a bad credential must hear of it. Known users join system:authenticated. */
+ * A method without an opinion passes the request on; one that refuses does too, but then nobody is let in as
+ * anonymous: a client that shows a bad credential must hear of it. Known users join system:authenticated. */
 #include "authn.h"
 
 #include "authn/metrics.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The union of token methods, and the two ways in which a request brings a token. A token that was known is known for ten seconds
- * more without asking anybody.
- * Source: kubernetes/apiserver pkg/authentication/token/union, request/{bearertoken,websocket}, authenticator/audagnostic.go;
- * kubernetes pkg/kubeapiserver/options/authentication.go for the ten seconds. */
+/* The union of token methods, and the two ways in which a request brings a token. A token that was known is
+ * known for ten seconds more without asking anybody. Source: kubernetes/apiserver
+ * pkg/authentication/token/union, request/{bearertoken,websocket}, authenticator/audagnostic.go; kubernetes
+ * pkg/kubeapiserver/options/authentication.go for the ten seconds. */
 #include "authn/metrics.h"
 #include "authn/token_cache.h"
 #include "authn/users.h"
@@ -20,7 +20,8 @@ struct tokens {
 /* --- the union --- */
 
 /* Which of the wanted the API server is; all of its own when nobody is asked for. */
-static void intersect(struct arena *a, const struct text_list *wanted, const struct text_list *own, struct text_list *ret)
+static void intersect(struct arena *a, const struct text_list *wanted, const struct text_list *own,
+                      struct text_list *ret)
 {
     *ret = (struct text_list){0};
     if (!wanted) {
@@ -131,7 +132,9 @@ static enum found token_of_header(struct request *r, struct text *ret)
     if (ret->n)
         return TOKEN;
     if (rest.p)
-        request_warn(r, "the provided Authorization header contains extra space before the bearer token, and is ignored");
+        request_warn(
+            r,
+            "the provided Authorization header contains extra space before the bearer token, and is ignored");
     return NO_TOKEN;
 }
 
@@ -158,7 +161,9 @@ static enum found token_of_protocols(struct request *r, struct text *ret)
                 n_others++;
                 continue;
             }
-            if (n_tokens++ || !base64_decode(r->arena, BASE64_RAW_URL, text_from(part, sizeof(WEBSOCKET_BEARER_PREFIX) - 1), ret) ||
+            if (n_tokens++ ||
+                !base64_decode(r->arena, BASE64_RAW_URL, text_from(part, sizeof(WEBSOCKET_BEARER_PREFIX) - 1),
+                               ret) ||
                 !text_is_utf8(*ret))
                 return BAD_TOKEN;
         }
@@ -168,7 +173,8 @@ static enum found token_of_protocols(struct request *r, struct text *ret)
     return n_others ? TOKEN : BAD_TOKEN; /* there must be one to answer with */
 }
 
-static enum authn_decision bearer_authenticate(struct authn_method *method, struct request *r, struct user_info *ret)
+static enum authn_decision bearer_authenticate(struct authn_method *method, struct request *r,
+                                               struct user_info *ret)
 {
     struct bearer_method *m = CONTAINER_OF(method, struct bearer_method, method);
     struct token_question q = {.arena = r->arena, .may_block = request_may_block(r)};
@@ -195,7 +201,8 @@ struct authn_method *authn_bearer_new(struct tokens *t)
 {
     struct bearer_method *m = xcalloc(1, sizeof(*m));
 
-    m->method = (struct authn_method){.name = "bearertoken", .authenticate = bearer_authenticate, .free = bearer_free};
+    m->method = (struct authn_method){
+        .name = "bearertoken", .authenticate = bearer_authenticate, .free = bearer_free};
     m->tokens = t;
     return &m->method;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which methods there are, in upstream's order: the front proxy's word, client certificates, then tokens: the file's, those of
- * service accounts, bootstrap tokens, those of OpenID Connect issuers, those that a webhook knows. Source: kubernetes pkg/kubeapiserver/authenticator/config.go and
+/* Which methods there are, in upstream's order: the front proxy's word, client certificates, then tokens: the
+ * file's, those of service accounts, bootstrap tokens, those of OpenID Connect issuers, those that a webhook
+ * knows. Source: kubernetes pkg/kubeapiserver/authenticator/config.go and
  * pkg/kubeapiserver/options/authentication.go, the checks of flags included. */
 #include "server/identity.h"
 
@@ -49,19 +50,23 @@ static const char *const *strings_of(struct arena *a, const struct text_list *li
     return strings;
 }
 
-/* --- flags ------------------------------------------------------------------------------------------------------------- */
+/* --- flags
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static int check_issuers(const struct text_list *issuers, struct status *st)
 {
     for (size_t i = 0; i < issuers->n; i++) {
         struct text issuer = issuers->p[i];
-        if (text_find(issuer, ':') >= 0 && !text_starts(issuer, TEXT("https://")) && text_find_text(issuer, TEXT("://")) < 0)
-            return status_set(st, STATUS_BAD_REQUEST, "service-account-issuer \"%.*s\" contained a ':' but was not a valid URL",
+        if (text_find(issuer, ':') >= 0 && !text_starts(issuer, TEXT("https://")) &&
+            text_find_text(issuer, TEXT("://")) < 0)
+            return status_set(st, STATUS_BAD_REQUEST,
+                              "service-account-issuer \"%.*s\" contained a ':' but was not a valid URL",
                               TEXT_ARG(issuer));
         for (size_t j = 0; j < i; j++)
             if (text_eq(issuer, issuers->p[j]))
-                return status_set(st, STATUS_BAD_REQUEST, "service-account-issuer \"%.*s\" is already specified",
-                                  TEXT_ARG(issuer));
+                return status_set(st, STATUS_BAD_REQUEST,
+                                  "service-account-issuer \"%.*s\" is already specified", TEXT_ARG(issuer));
     }
     return 0;
 }
@@ -72,7 +77,8 @@ static int check_service_accounts(const struct settings *set, struct status *st)
     const char *uri = set->service_account_jwks_uri;
 
     if (uri && !text_starts(text_of(uri), TEXT("https://")))
-        return status_set(st, STATUS_BAD_REQUEST, "service-account-jwks-uri requires https scheme, parsed as: %s", uri);
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "service-account-jwks-uri requires https scheme, parsed as: %s", uri);
     if (life_s && (life_s < HOUR_S || life_s > TOKEN_LIFE_MAX_S))
         return status_set(st, STATUS_BAD_REQUEST,
                           "the service-account-max-token-expiration must be between 1 hour and 2^32 seconds");
@@ -94,9 +100,11 @@ static int check_proxies(const struct settings *set, const char *client_ca_file,
         const struct text_list *list;
         bool is_old; /* from before it was an error */
     } rows[] = {
-        {"requestheader-username-headers", "X-Remote-User header", &set->requestheader_username_headers, true},
+        {"requestheader-username-headers", "X-Remote-User header", &set->requestheader_username_headers,
+         true},
         {"requestheader-group-headers", "X-Remote-Group header", &set->requestheader_group_headers, true},
-        {"requestheader-extra-headers-prefix", "X-Remote-Extra- header prefix", &set->requestheader_extra_headers_prefix, true},
+        {"requestheader-extra-headers-prefix", "X-Remote-Extra- header prefix",
+         &set->requestheader_extra_headers_prefix, true},
         {"requestheader-uid-headers", "X-Remote-Uid header", &set->requestheader_uid_headers, false},
     };
 
@@ -105,7 +113,8 @@ static int check_proxies(const struct settings *set, const char *client_ca_file,
         text_split(&rest, ' ', &name);
         if (!rows[i].list->n || has_header(rows[i].list, name))
             continue;
-        status_record(st, STATUS_BAD_REQUEST, "--%s is set without specifying the standard %s - API aggregation will not work",
+        status_record(st, STATUS_BAD_REQUEST,
+                      "--%s is set without specifying the standard %s - API aggregation will not work",
                       rows[i].flag, rows[i].usual);
         if (!rows[i].is_old)
             return -1;
@@ -114,29 +123,36 @@ static int check_proxies(const struct settings *set, const char *client_ca_file,
     }
     if (client_ca_file && set->requestheader_client_ca_file && !set->requestheader_allowed_names.n &&
         authn_authorities_overlap(client_ca_file, set->requestheader_client_ca_file))
-        return status_set(st, STATUS_BAD_REQUEST,
-                          "--requestheader-client-ca-file and --client-ca-file contain overlapping certificates; "
-                          "--requestheader-allowed-names must be specified to ensure regular client certificates cannot set "
-                          "authenticating proxy headers for arbitrary users");
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "--requestheader-client-ca-file and --client-ca-file contain overlapping certificates; "
+            "--requestheader-allowed-names must be specified to ensure regular client certificates cannot "
+            "set "
+            "authenticating proxy headers for arbitrary users");
     return 0;
 }
 
 static int check_oidc(const struct settings *set, struct status *st)
 {
     if (set->authentication_config && set->oidc_is_set)
-        return status_set(st, STATUS_BAD_REQUEST, "authentication-config file and oidc-* flags are mutually exclusive");
-    if (set->oidc_is_set && (!set->oidc_issuer_url || !set->oidc_client_id))
         return status_set(st, STATUS_BAD_REQUEST,
-                          "oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set");
+                          "authentication-config file and oidc-* flags are mutually exclusive");
+    if (set->oidc_is_set && (!set->oidc_issuer_url || !set->oidc_client_id))
+        return status_set(
+            st, STATUS_BAD_REQUEST,
+            "oidc-issuer-url and oidc-client-id must be specified together when any oidc-* flags are set");
     for (size_t i = 0; i < set->oidc_required_claim.n; i++)
         if (text_find(set->oidc_required_claim.p[i], '=') < 0)
             return status_set(st, STATUS_BAD_REQUEST,
-                              "invalid argument \"%.*s\" for \"--oidc-required-claim\" flag: malformed pair, expect string=string",
+                              "invalid argument \"%.*s\" for \"--oidc-required-claim\" flag: malformed pair, "
+                              "expect string=string",
                               TEXT_ARG(set->oidc_required_claim.p[i]));
     return 0;
 }
 
-/* --- methods -------------------------------------------------------------------------------------------------------------- */
+/* --- methods
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static int add_proxies(struct building *b, struct status *st)
 {
@@ -149,7 +165,8 @@ static int add_proxies(struct building *b, struct status *st)
 
     if (!set->requestheader_client_ca_file)
         return 0;
-    if (authn_request_header_new(set->requestheader_client_ca_file, b->timers, &names, &b->methods[b->n_methods], st) < 0)
+    if (authn_request_header_new(set->requestheader_client_ca_file, b->timers, &names,
+                                 &b->methods[b->n_methods], st) < 0)
         return status_wrap(st, "--requestheader-client-ca-file");
     b->n_methods++;
     return 0;
@@ -175,8 +192,8 @@ static int add_token_file(struct building *b, struct status *st)
     return 0;
 }
 
-static int add_service_accounts(struct building *b, const struct pki_paths *pki, const struct registry *registry,
-                                struct status *st)
+static int add_service_accounts(struct building *b, const struct pki_paths *pki,
+                                const struct registry *registry, struct status *st)
 {
     const struct settings *set = b->set;
     const struct service_account_options opt = {
@@ -213,8 +230,9 @@ static int read_config(struct building *b, struct status *st)
         authn_config_read(buffer_text(&b->content), &b->set->service_account_issuer, &b->config, st) < 0)
         return status_wrap(st, "failed to load authentication configuration from file \"%s\"", path);
     if (b->config.has_anonymous && b->set->anonymous_auth_is_set)
-        return status_set(st, STATUS_BAD_REQUEST, "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field "
-                                                  "is configured in authentication configuration file");
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field "
+                          "is configured in authentication configuration file");
     return 0;
 }
 
@@ -263,7 +281,8 @@ static int add_oidc(struct building *b, struct status *st)
     const struct authn_oidc_options opt = {.config = &b->config,
                                            .file = set->authentication_config,
                                            .content = buffer_text(&b->content),
-                                           .signing_algs = set->authentication_config ? NULL : &set->oidc_signing_algs,
+                                           .signing_algs =
+                                               set->authentication_config ? NULL : &set->oidc_signing_algs,
                                            .disallowed = &set->service_account_issuer,
                                            .server_id = b->server_id,
                                            .timers = b->timers};
@@ -283,7 +302,8 @@ static int add_webhook(struct building *b, struct status *st)
     const struct settings *set = b->set;
     const struct authn_webhook_options opt = {.kubeconfig = set->authentication_token_webhook_config_file,
                                               .version = set->authentication_token_webhook_version,
-                                              .cache_ms = set->authentication_token_webhook_cache_ttl / 1000000,
+                                              .cache_ms =
+                                                  set->authentication_token_webhook_cache_ttl / 1000000,
                                               .api_audiences = &b->audiences};
 
     if (!opt.kubeconfig)
@@ -294,7 +314,8 @@ static int add_webhook(struct building *b, struct status *st)
     return 0;
 }
 
-static int add_all(struct building *b, const struct identity_options *o, const char *ca_file, struct status *st)
+static int add_all(struct building *b, const struct identity_options *o, const char *ca_file,
+                   struct status *st)
 {
     if (add_proxies(b, st) < 0 || add_certificates(b, ca_file, st) < 0 || add_token_file(b, st) < 0 ||
         add_service_accounts(b, o->pki, o->registry, st) < 0)
@@ -320,26 +341,29 @@ static const char *const *copy_paths(struct arena *a, const char *const *paths)
 int identity_start(const struct identity_options *o, struct authenticator **ret, struct status *st)
 {
     /* Where everybody may do everything, those without a name may only ask how the server is. */
-    static const char *const public_paths[] = {"/healthz", "/livez", "/readyz", "/version", "/version/", NULL};
+    static const char *const public_paths[] = {"/healthz", "/livez",    "/readyz",
+                                               "/version", "/version/", NULL};
     const struct settings *set = o->settings;
     struct building b = {.set = set,
                          .arena = o->arena,
                          .timers = o->timers,
                          .server_id = o->server_id,
-                         .audiences = set->api_audiences.n ? set->api_audiences : set->service_account_issuer};
+                         .audiences =
+                             set->api_audiences.n ? set->api_audiences : set->service_account_issuer};
     const char *ca_file = set->client_ca_file ? set->client_ca_file : o->pki ? o->pki->ca_cert : NULL;
     struct authn_options opt = {.methods = b.methods,
                                 .allow_anonymous = set->anonymous_auth,
                                 .anonymous_paths = allows_always(set) ? public_paths : NULL};
 
-    if (check_service_accounts(set, st) < 0 || check_proxies(set, ca_file, st) < 0 || check_oidc(set, st) < 0 ||
-        read_config(&b, st) < 0) {
+    if (check_service_accounts(set, st) < 0 || check_proxies(set, ca_file, st) < 0 ||
+        check_oidc(set, st) < 0 || read_config(&b, st) < 0) {
         take_down(&b);
         return -1;
     }
     if (b.config.has_anonymous) {
         opt.allow_anonymous = b.config.allows_anonymous;
-        opt.anonymous_paths = b.config.anonymous_paths ? copy_paths(o->arena, b.config.anonymous_paths) : NULL;
+        opt.anonymous_paths =
+            b.config.anonymous_paths ? copy_paths(o->arena, b.config.anonymous_paths) : NULL;
     }
     if (add_all(&b, o, ca_file, st) < 0) {
         take_down(&b);

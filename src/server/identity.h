@@ -7,7 +7,8 @@
 
 struct identity_options {
     const struct settings *settings;
-    /* Certificates and keys of the server's own making, for what the settings do not name; NULL: there are none. */
+    /* Certificates and keys of the server's own making, for what the settings do not name; NULL: there are
+     * none. */
     const struct pki_paths *pki;
     struct arena *arena; /* as long-lived as the authenticator, which borrows the next two too */
     const struct registry *registry;
