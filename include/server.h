@@ -9,6 +9,7 @@ struct settings {
     /* generic */
     const char *advertise_address; /* NULL: the address of this machine's default route */
     const char *external_hostname;
+    struct text_list feature_gates; /* NAME=BOOL */
     int64_t min_request_timeout; /* seconds */
     int64_t request_timeout;
     int64_t shutdown_delay_duration;

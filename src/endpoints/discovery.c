@@ -7,6 +7,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/features.h"
+
 /* --- the walk over what is served ------------------------------------------------------------------------------------------- */
 
 /* The next type from *i on that is served, in the order of the tables; NULL at the end. An empty version is any. */
@@ -83,7 +85,7 @@ static void add_resource(struct arena *a, struct value *resources, const struct 
     value_add(a, &v, TEXT("verbs"), verb_list(a, type->verbs));
     add_texts(a, &v, TEXT("shortNames"), type->short_names, type->n_short_names);
     add_texts(a, &v, TEXT("categories"), type->categories, type->n_categories);
-    if (type->storage_hash.n)
+    if (type->storage_hash.n && feature_is_on(FEATURE_STORAGE_VERSION_HASH))
         value_add(a, &v, TEXT("storageVersionHash"), value_string(type->storage_hash));
     value_append(a, resources, v);
 }

@@ -4,6 +4,7 @@
  * pkg/apis/meta/internalversion/validation, conversion of query values in pkg/runtime/conversion.go. */
 #include <inttypes.h>
 
+#include "base/features.h"
 #include "endpoints/endpoints_internal.h"
 
 #define FIELD_MANAGER_MAX 128
@@ -126,6 +127,9 @@ static void check_watch(struct list_options *o, struct field_errors *errs)
     if (o->has_initial_events && !is_not_older)
         field_error(errs, FIELD_FORBIDDEN, MATCH, NULL,
                     "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+    if (o->has_initial_events && !feature_is_on(FEATURE_WATCH_LIST))
+        field_error(errs, FIELD_FORBIDDEN, "sendInitialEvents", NULL,
+                    "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled");
     if (!match.n)
         return;
     if (!o->has_initial_events)
@@ -143,7 +147,7 @@ static void set_defaults(struct list_options *o)
 {
     struct list_request *q = &o->request;
 
-    if (!o->says_watch || o->has_initial_events || q->resource_version_match.n ||
+    if (!feature_is_on(FEATURE_WATCH_LIST) || !o->says_watch || o->has_initial_events || q->resource_version_match.n ||
         (q->resource_version.n && !text_is(q->resource_version, "0")))
         return;
     o->has_initial_events = o->send_initial_events = true;

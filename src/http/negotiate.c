@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base.h"
+#include "base/features.h"
 
 struct text media_param(const struct media *m, const char *name)
 {
@@ -209,6 +210,8 @@ bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media
 bool negotiate_gzip(struct text accept_encoding)
 {
     struct text part;
+    if (!feature_is_on(FEATURE_API_RESPONSE_COMPRESSION))
+        return false;
     while (text_split(&accept_encoding, ',', &part)) {
         struct text coding, rest = part;
         text_split(&rest, ';', &coding);

@@ -19,6 +19,11 @@ const struct flag flags[] = {
      "Empty: --bind-address, or this machine's own address."},
     {"external-hostname", 0, FLAG_STRING, "", AT(external_hostname), "generic",
      "Host name of this server as outsiders know it."},
+    {"feature-gates", 0, FLAG_LIST, "", AT(feature_gates), "generic",
+     "NAME=true|false: gates of kube-apiserver 1.36, AllAlpha and AllBeta among them. These switch something: "
+     "AllowUnsafeMalformedObjectDeletion (ALPHA, default false), APIResponseCompression, RemoteRequestHeaderUID, "
+     "StorageVersionHash, WatchList (BETA, default true). The others are taken because command lines carry them, and have no "
+     "effect; a line of the log names those that are not at their default."},
     {"min-request-timeout", 0, FLAG_INT, "1800", AT(min_request_timeout), "generic",
      "Seconds that a watch is kept open at least; each one ends at a random time between this and its double."},
     {"request-timeout", 0, FLAG_DURATION, "1m0s", AT(request_timeout), "generic",

@@ -5,6 +5,8 @@
  * pkg/kubeapiserver/options/authentication.go, the checks of flags included. */
 #include "server/identity.h"
 
+#include "base/features.h"
+
 #define HOUR_S 3600
 #define TOKEN_LIFE_MAX_S (1LL << 32)
 
@@ -163,6 +165,9 @@ static int add_proxies(struct building *b, struct status *st)
                                                .groups = set->requestheader_group_headers,
                                                .extra_prefixes = set->requestheader_extra_headers_prefix};
 
+    if (set->requestheader_uid_headers.n && !feature_is_on(FEATURE_REMOTE_REQUEST_HEADER_UID))
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "--requestheader-uid-headers requires the \"RemoteRequestHeaderUID\" feature to be enabled");
     if (!set->requestheader_client_ca_file)
         return 0;
     if (authn_request_header_new(set->requestheader_client_ca_file, b->timers, &names,

@@ -22,6 +22,7 @@
 #include "authn.h"
 #include "authz.h"
 #include "endpoints.h"
+#include "server/feature_gates.h"
 #include "server/hooks.h"
 #include "server/identity.h"
 #include "server/notify.h"
@@ -446,13 +447,23 @@ static int run_hooks(struct server *s, struct status *st)
     return presence_start(&presence, &s->presence, st);
 }
 
+static int adopt_feature_gates(struct server *s, struct status *st)
+{
+    struct gate_choice *choices;
+
+    if (feature_gates_read(s->arena, &s->settings->feature_gates, &choices, st) < 0)
+        return -1;
+    feature_gates_adopt(choices);
+    return 0;
+}
+
 static int start(struct server *s, struct status *st)
 {
     s->workers = workers_start(16, "worker");
     s->timers = timers_start();
     s->wiring.lifecycle = &s->lifecycle;
     s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
-    if (find_addresses(s, st) < 0 || check_reconciler(s->settings, st) < 0 || make_pki(s, st) < 0 ||
+    if (adopt_feature_gates(s, st) < 0 || find_addresses(s, st) < 0 || check_reconciler(s->settings, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         start_encryption(s, st) < 0 || open_storage(s, st) < 0 || start_registry(s, st) < 0 ||
         start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
