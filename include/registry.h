@@ -122,9 +122,12 @@ struct delete_options {
     struct text resource_version;
     struct text propagation; /* Orphan, Background, Foreground or empty */
     int orphan_dependents;   /* -1: not given */
+    /* Removes an object that cannot be read, whatever may hang on it, without a look at the options above; INVALID for any
+     * other object. The option ignoreStoreReadErrorWithClusterBreakingPotential. */
+    bool ignores_read_error;
 };
-/* INVALID with upstream's words for options that contradict each other. */
-int delete_options_check(struct arena *a, const struct delete_options *del, struct status *st);
+/* Adds upstream's words for options that contradict each other. */
+void delete_options_check(const struct delete_options *del, struct field_errors *errs);
 
 /* One write, embedded in or allocated by the caller, zero-initialised, then filled. */
 struct operation {
@@ -200,6 +203,8 @@ int registry_check_identity(struct arena *a, const struct resource *res, struct 
 /* One reference; NOT_FOUND worded for the served resource otherwise. The caller has waited for freshness. */
 int registry_get(const struct resource *res, struct text namespace, struct text name, struct object **ret,
                  struct status *st);
+/* The INTERNAL_ERROR for an object that is stored and cannot be read. Always -1. */
+int registry_fail_unreadable(const struct resource *res, const struct object *o, struct status *st);
 
 struct list_request {
     struct text namespace; /* empty: all */

@@ -26,6 +26,7 @@ struct object {
     bool is_deleting;                  /* has a deletionTimestamp */
     bool is_sealed;                    /* revision and json are final */
     bool is_unreadable;                /* json is whatever the store holds under this key: answer with an error */
+    bool is_undecrypted;               /* of those: it is not known what it says */
     uint32_t bytes;                    /* of this allocation */
     uint32_t sealed_by;                /* how the store has it encrypted, see encryption_write_id; 0: unknown */
     int64_t expires_ms;                /* wall clock; 0: never. For engines that keep TTLs themselves. */
@@ -43,7 +44,9 @@ int object_load(const struct resource_type *type, struct text stored, uint64_t r
  * is_unreadable. */
 struct object *object_unreadable(const struct resource_type *type, struct text key, struct text stored,
                                  uint64_t revision, struct text why);
-/* Why it is; empty for any other object. */
+/* Why it is, with upstream's word for which of the two failed. */
+struct text object_corruption(struct arena *a, const struct object *o);
+/* Only why; empty for any other object. */
 static inline struct text object_problem(const struct object *o)
 {
     return o->is_unreadable ? o->uid : TEXT_NONE; /* it has no uid that anybody could read */

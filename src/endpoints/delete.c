@@ -3,14 +3,19 @@
  * A collection is listed, then its objects are deleted a few at a time, so that they share the store's
  * commits; what somebody else was quicker to delete does not count. Source: kubernetes/apiserver
  * pkg/endpoints/handlers/delete.go, pkg/registry/generic/registry/store.go. */
+#include "authz.h"
+#include "base/features.h"
 #include "endpoints/list_body.h"
 #include "endpoints/write.h"
 
 /* --- options --- */
 
+#define IGNORE_READ_ERROR "ignoreStoreReadErrorWithClusterBreakingPotential"
+
 struct delete_call_options {
     struct delete_options del;
     bool is_dry_run;
+    bool has_preconditions; /* even empty ones */
 };
 
 /* The body's DeleteOptions as a tree; the kind is the same in every group and version. */
@@ -50,12 +55,22 @@ static void options_of_tree(const struct value *tree, struct delete_call_options
         value_get(tree, TEXT("gracePeriodSeconds")) ? value_get_int(tree, TEXT("gracePeriodSeconds"), 0) : -1;
     if (value_get(tree, TEXT("gracePeriodSeconds")) && ret->del.grace_seconds < 0)
         ret->del.grace_seconds = 1; /* as the header says of what clients send */
+    ret->has_preconditions = preconditions && preconditions->kind == VALUE_OBJECT;
     ret->del.uid = value_get_text(preconditions, TEXT("uid"));
     ret->del.resource_version = value_get_text(preconditions, TEXT("resourceVersion"));
     ret->del.propagation = value_get_text(tree, TEXT("propagationPolicy"));
     ret->del.orphan_dependents = orphan && orphan->kind == VALUE_BOOL ? orphan->boolean : -1;
+    ret->del.ignores_read_error = value_get_bool(tree, TEXT(IGNORE_READ_ERROR), false);
     if (dry_run && dry_run->kind == VALUE_LIST)
         *ret_dry_run = *dry_run;
+}
+
+/* A bool of the query as upstream's conversion has it: what is there and is no false is true. */
+static bool query_bool(const struct request *r, const char *name)
+{
+    struct text value = request_query(r, name);
+
+    return request_has_query(r, name) && !text_is(value, "0") && !text_eq_nocase(value, TEXT("false"));
 }
 
 static int options_of_query(struct request *r, struct delete_call_options *ret, struct value *ret_dry_run,
@@ -71,28 +86,53 @@ static int options_of_query(struct request *r, struct delete_call_options *ret, 
         ret->del.grace_seconds = seconds < 0 ? 1 : seconds;
     ret->del.propagation = request_query(r, "propagationPolicy");
     if (request_query(r, "orphanDependents").n)
-        ret->del.orphan_dependents = !text_is(request_query(r, "orphanDependents"), "0") &&
-                                     !text_eq_nocase(request_query(r, "orphanDependents"), TEXT("false"));
+        ret->del.orphan_dependents = query_bool(r, "orphanDependents");
+    ret->del.ignores_read_error = query_bool(r, IGNORE_READ_ERROR);
     for (size_t i = 0; i < r->n_query; i++)
         if (text_is(r->query[i].key, "dryRun"))
             value_append(r->arena, ret_dry_run, value_string(r->query[i].value));
     return 0;
 }
 
-static int check_dry_run(struct arena *a, const struct value *given, struct status *st)
+static void check_dry_run(const struct value *given, struct field_errors *errs)
 {
     static const char *const supported[] = {"All"};
-    struct field_errors errs = {.arena = a};
+    bool is_known = true;
 
-    for (size_t i = 0; i < given->n && errs.n == 0; i++)
-        if (!text_is(value_text(&given->items[i]), "All"))
-            field_not_supported(&errs, "dryRun", given, supported, N_ELEMENTS(supported));
-    return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT(""), &errs) : 0;
+    for (size_t i = 0; i < given->n; i++)
+        is_known &= text_is(value_text(&given->items[i]), "All");
+    if (!is_known)
+        field_not_supported(errs, "dryRun", given, supported, N_ELEMENTS(supported));
+}
+
+/* Source: kubernetes/apimachinery pkg/apis/meta/v1/validation/validation.go, ValidateIgnoreStoreReadError. */
+static void check_ignore_read_error(const struct delete_call_options *o, struct field_errors *errs)
+{
+    const struct {
+        bool is_given;
+        const char *name;
+    } others[] = {{o->is_dry_run, "dryRun"},
+                  {o->del.propagation.n > 0, "propagationPolicy"},
+                  {o->del.orphan_dependents >= 0, "orphanDependents"},
+                  {o->del.grace_seconds >= 0, "gracePeriodSeconds"},
+                  {o->has_preconditions, "preconditions"}};
+    struct value given = value_bool(true);
+
+    for (size_t i = 0; o->del.ignores_read_error && i < N_ELEMENTS(others); i++)
+        if (others[i].is_given)
+            field_error(errs, FIELD_INVALID, IGNORE_READ_ERROR, &given, "cannot be set together with .%s",
+                        others[i].name);
+}
+
+static int fail_options(const struct field_errors *errs, struct status *st)
+{
+    return status_invalid(st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT(""), errs);
 }
 
 static int read_delete_options(struct request *r, struct delete_call_options *ret, struct status *st)
 {
     struct value dry_run = value_list(), tree;
+    struct field_errors errs = {.arena = r->arena};
 
     *ret = (struct delete_call_options){.del = {.grace_seconds = -1, .orphan_dependents = -1}};
     if (body_check_size(r, st) < 0)
@@ -105,9 +145,12 @@ static int read_delete_options(struct request *r, struct delete_call_options *re
         return -1;
     }
     ret->is_dry_run = dry_run.n > 0;
-    if (delete_options_check(r->arena, &ret->del, st) < 0)
-        return -1;
-    return check_dry_run(r->arena, &dry_run, st);
+    if (!feature_is_on(FEATURE_ALLOW_UNSAFE_MALFORMED_OBJECT_DELETION))
+        ret->del.ignores_read_error = false;
+    delete_options_check(&ret->del, &errs);
+    check_dry_run(&dry_run, &errs);
+    check_ignore_read_error(ret, &errs);
+    return errs.n ? fail_options(&errs, st) : 0;
 }
 
 static void warn_of_options(struct request *r, const struct call *c, const struct delete_call_options *options)
@@ -136,6 +179,41 @@ static enum flow respond_deleted(struct request *r, struct call *c, struct write
     return respond_status(r, code, &st);
 }
 
+/* --- DELETE of one that cannot be read --- */
+
+static enum flow respond_removed_unread(struct request *r, struct call *c, struct write_call *w)
+{
+    struct status st = {.has_details = true, .code = 200};
+
+    st.name = arena_str(r->arena, c->name);
+    st.kind = arena_str(r->arena, c->resource->type->kind->gvk.kind);
+    return respond_status(r, 200, &st);
+}
+
+/* The right to delete is not enough. Source: kubernetes/apiserver pkg/endpoints/handlers/delete.go,
+ * authorizeUnsafeDelete. */
+static int may_ignore_read_error(struct request *r, struct call *c, struct status *st)
+{
+    struct request_info info = r->info;
+    struct authz_attributes attrs = {
+        .user = &r->user, .info = &info, .path = r->path, .may_block = request_may_block(r)};
+    struct authz_answer answer;
+    const char *why;
+
+    info.verb = TEXT("unsafe-delete-ignore-read-errors");
+    if (!r->wiring->authz)
+        return status_internal_error(st, "no authorizer provided, unable to authorize unsafe delete");
+    if (authorizer_ask(r->wiring->authz, r->arena, &attrs, &answer) == AUTHZ_ALLOW)
+        return 0;
+    if (answer.error.n)
+        why = arena_printf(r->arena, "error while checking permission for \"%.*s\", %.*s", TEXT_ARG(info.verb),
+                           TEXT_ARG(answer.error));
+    else
+        why = arena_printf(r->arena, "not permitted to do \"%.*s\", reason: %.*s", TEXT_ARG(info.verb),
+                           TEXT_ARG(answer.reason));
+    return status_forbidden(st, c->resource->type->group, c->resource->type->name, c->name, why);
+}
+
 enum flow call_delete(struct request *r, struct call *c)
 {
     struct delete_call_options options = {0};
@@ -144,11 +222,17 @@ enum flow call_delete(struct request *r, struct call *c)
 
     if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
         return request_fail(r, &st);
+    if (options.del.ignores_read_error) {
+        if (r->wiring->authz && authorizer_may_block(r->wiring->authz) && !request_may_block(r))
+            return FLOW_BLOCK;
+        if (may_ignore_read_error(r, c, &st) < 0)
+            return request_fail(r, &st);
+    }
     warn_of_options(r, c, &options);
     w = write_begin(r, c, OPERATION_DELETE);
     w->options.is_dry_run = options.is_dry_run;
     w->op.del = options.del;
-    w->respond = respond_deleted;
+    w->respond = options.del.ignores_read_error ? respond_removed_unread : respond_deleted;
     return write_submit(w);
 }
 
@@ -260,6 +344,18 @@ static enum flow open_collection(struct request *r, struct call *c)
     return request_may_block(r) ? delete_some(r, c) : FLOW_BLOCK;
 }
 
+static int check_collection_options(struct request *r, const struct delete_call_options *o, struct status *st)
+{
+    struct field_errors errs = {.arena = r->arena};
+    struct value given = value_bool(true);
+
+    if (!o->del.ignores_read_error)
+        return 0;
+    field_error(&errs, FIELD_INVALID, IGNORE_READ_ERROR, &given,
+                "is not allowed with DELETECOLLECTION, try again after removing the option");
+    return fail_options(&errs, st);
+}
+
 enum flow call_delete_collection(struct request *r, struct call *c)
 {
     struct collection *d = ARENA_NEW(r->arena, struct collection);
@@ -270,7 +366,7 @@ enum flow call_delete_collection(struct request *r, struct call *c)
     c->state = d;
     if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
         list_options_read(r, c, false, &d->list_options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0 ||
-        read_delete_options(r, &d->options, &st) < 0)
+        read_delete_options(r, &d->options, &st) < 0 || check_collection_options(r, &d->options, &st) < 0)
         return request_fail(r, &st);
     warn_of_options(r, c, &d->options);
     return wait_for_newest(r, c, open_collection);

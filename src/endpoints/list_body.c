@@ -4,11 +4,14 @@
  * deflated leaves: list_gzip.c. */
 #include "endpoints/list_body.h"
 
+#include "base/features.h"
+
 #define SMALL_BYTES 65536    /* up to here the body is built at once */
 #define GZIP_BYTES 131072    /* from here on gzip pays; upstream's defaultGzipThresholdBytes */
 #define WORKER_OBJECTS 256   /* lists that have to be made, not copied, go to a worker from here on */
 #define WORKER_UNKNOWN 4096  /* the same for a list of objects' own bytes: their views are soon made */
 #define PREFETCH_BYTES 512
+#define UNREADABLE_MAX 100   /* are named in an error, as upstream does */
 
 /* --- reading --- */
 
@@ -153,7 +156,42 @@ void unreadable_status(struct status *st, const struct resource *res, const stru
                           TEXT_ARG(res->storage->storage_prefix), TEXT_ARG(o->key), TEXT_ARG(object_problem(o)));
 }
 
-/* Names the first one. */
+/* The next one that the request asks for. */
+static struct object *next_unreadable(const struct request *r, struct tree_iter *it)
+{
+    struct object *o;
+
+    while ((o = tree_iter_next(it)) && !(o->is_unreadable && (!r->info.namespace.n || text_eq(o->namespace, r->info.namespace))))
+        ;
+    return o;
+}
+
+/* All of them, as those who may remove them need to know. Source: kubernetes/apiserver
+ * pkg/storage/etcd3/corrupt_obj_deleter.go, aggregatedStorageError. */
+static void name_unreadable(struct request *r, const struct resource *res, struct tree_iter *it, struct object *first,
+                            struct status *st)
+{
+    const struct resource_type *type = res->type;
+    size_t n = 0;
+
+    status_record(st, STATUS_STORE_READ_ERROR, "failed to read one or more %.*s%s%.*s from the storage", TEXT_ARG(type->name),
+                  type->group.n ? "." : "", TEXT_ARG(type->group));
+    status_details(st, type->group, type->name, TEXT("list"));
+    for (struct object *o = first; o; o = next_unreadable(r, it)) {
+        if (n++ == UNREADABLE_MAX) {
+            status_add_cause(st, "FieldValueTooMany", NULL, "too many errors, the list is truncated");
+            break;
+        }
+        const char *key = arena_printf(r->arena, "/registry/%.*s/%.*s", TEXT_ARG(res->storage->storage_prefix),
+                                       TEXT_ARG(o->key));
+        struct text what = object_corruption(r->arena, o);
+        status_add_cause(st, "UnexpectedServerResponse", key,
+                         "StorageError: corrupt object, Code: 7, Key: %s, ResourceVersion: 0, AdditionalErrorMsg: %.*s", key,
+                         TEXT_ARG(what));
+    }
+}
+
+/* Names the first one, or all. */
 enum flow fail_unreadable(struct request *r, struct call *c)
 {
     struct status st = {0};
@@ -163,12 +201,13 @@ enum flow fail_unreadable(struct request *r, struct call *c)
 
     cache_snapshot(c->resource->cache, &snapshot);
     tree_iter_init(&it, &object_tree_ops, snapshot.tree);
-    while ((o = tree_iter_next(&it)) && !(o->is_unreadable && (!r->info.namespace.n || text_eq(o->namespace, r->info.namespace))))
-        ;
-    if (o)
-        unreadable_status(&st, c->resource, o);
-    else
+    o = next_unreadable(r, &it);
+    if (!o)
         status_internal_error(&st, "a stored object of %.*s cannot be read", TEXT_ARG(c->resource->type->name));
+    else if (feature_is_on(FEATURE_ALLOW_UNSAFE_MALFORMED_OBJECT_DELETION))
+        name_unreadable(r, c->resource, &it, o, &st);
+    else
+        unreadable_status(&st, c->resource, o);
     snapshot_release(&snapshot);
     return request_fail(r, &st);
 }

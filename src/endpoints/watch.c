@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 
+#include "base/features.h"
 #include "endpoints/endpoints_internal.h"
 
 #define QUEUE_MAX (64 << 20)      /* what a replay of the ring may take at most */
@@ -213,12 +214,28 @@ static void push_error(struct watch *w, struct status *st)
     stream_finish(w->stream);
 }
 
+/* What is gone could not be read; that it is gone is told all the same, by an error. Source: kubernetes/apiserver
+ * pkg/storage/etcd3/watcher.go, transformIfCorruptObjectError; errors.go, interpretWatchError. */
+static void removal_status(struct status *st, const struct object *o)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct text what = object_corruption(a, o);
+
+    if (o->is_undecrypted && feature_is_on(FEATURE_ALLOW_UNSAFE_MALFORMED_OBJECT_DELETION))
+        status_record(st, STATUS_STORE_READ_ERROR, "saw a DELETED event, but object data is corrupt - %.*s", TEXT_ARG(what));
+    else
+        status_internal_error(st, "%.*s", TEXT_ARG(object_problem(o)));
+}
+
 /* A hole would be worse than an end. */
-static void push_unreadable(struct watch *w, struct object *o)
+static void push_unreadable(struct watch *w, enum event_type type, struct object *o)
 {
     struct status st = {0};
 
-    unreadable_status(&st, w->rep.resource, o);
+    if (type == EVENT_DELETED)
+        removal_status(&st, o);
+    else
+        unreadable_status(&st, w->rep.resource, o);
     push_error(w, &st);
 }
 
@@ -228,7 +245,7 @@ static bool push_object_locked(struct watch *w, enum event_type type, struct obj
     bool is_open;
 
     if (o->is_unreadable) {
-        push_unreadable(w, o);
+        push_unreadable(w, type, o);
         return false;
     }
     blob = frame_object(w, type, o);

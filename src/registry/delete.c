@@ -7,21 +7,27 @@
 
 static const struct text finalizer_orphan = TEXT("orphan"), finalizer_foreground = TEXT("foregroundDeletion");
 
-int delete_options_check(struct arena *a, const struct delete_options *del, struct status *st)
+void delete_options_check(const struct delete_options *del, struct field_errors *errs)
 {
     static const char *const policies[] = {"Foreground", "Background", "Orphan", "nil"};
-    struct field_errors errs = {.arena = a};
     struct value policy = value_string(del->propagation);
     bool is_known = !del->propagation.n;
 
     if (del->orphan_dependents >= 0 && del->propagation.n)
-        field_error(&errs, FIELD_INVALID, "propagationPolicy", &policy,
+        field_error(errs, FIELD_INVALID, "propagationPolicy", &policy,
                     "orphanDependents and deletionPropagation cannot be both set");
     for (size_t i = 0; i + 1 < N_ELEMENTS(policies); i++)
         is_known |= text_is(del->propagation, policies[i]);
     if (!is_known)
-        field_not_supported(&errs, "propagationPolicy", &policy, policies, N_ELEMENTS(policies));
-    return errs.n ? status_invalid(st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT_NONE, &errs) : 0;
+        field_not_supported(errs, "propagationPolicy", &policy, policies, N_ELEMENTS(policies));
+}
+
+static int check_options(struct operation *op)
+{
+    struct field_errors errs = {.arena = op->arena};
+
+    delete_options_check(&op->del, &errs);
+    return errs.n ? status_invalid(&op->st, TEXT("meta.k8s.io"), TEXT("DeleteOptions"), TEXT_NONE, &errs) : 0;
 }
 
 const char *delete_options_warning(const struct resource *res, const struct delete_options *del)
@@ -283,6 +289,33 @@ static void delete_usual(struct operation *op, struct value *obj)
     mark(op, obj);
 }
 
+/* --- what cannot be read --- */
+
+/* Neither preconditions, finalizers, grace nor admission can have a say: nobody knows what the object says. The write still
+ * expects the revision at which it was unreadable. Source: kubernetes/apiserver
+ * pkg/registry/generic/registry/corrupt_obj_deleter.go. */
+static void delete_unreadable(struct operation *op)
+{
+    const struct resource_type *type = op->resource->type;
+    struct field_errors errs = {.arena = op->arena};
+    struct value given = value_bool(true);
+
+    if (operation_find(op) < 0) {
+        operation_fail(op);
+        return;
+    }
+    if (op->current && op->current->is_unreadable) {
+        log_info("Removing an object that cannot be read, as asked", LOG_TEXT("resource", type->name),
+                 LOG_TEXT("key", op->current->key));
+        operation_write(op, WRITE_DELETE, removed);
+        return;
+    }
+    field_error(&errs, FIELD_INVALID, "ignoreStoreReadErrorWithClusterBreakingPotential", &given,
+                "is exclusively used to delete corrupt object(s), try again by removing this option");
+    status_invalid(&op->st, type->group, type->name, op->name, &errs);
+    operation_fail(op);
+}
+
 void delete_run(struct operation *op)
 {
     const struct strategy *strategy = op->resource->strategy;
@@ -290,8 +323,15 @@ void delete_run(struct operation *op)
     struct value obj;
 
     op->removes_next = false;
-    if (delete_options_check(op->arena, &op->del, &op->st) < 0 || namespace_check_delete(op, &op->st) < 0 ||
-        operation_load(op, &obj) < 0) {
+    if (check_options(op) < 0 || namespace_check_delete(op, &op->st) < 0) {
+        operation_fail(op);
+        return;
+    }
+    if (op->del.ignores_read_error) {
+        delete_unreadable(op);
+        return;
+    }
+    if (operation_load(op, &obj) < 0) {
         operation_fail(op);
         return;
     }

@@ -74,7 +74,7 @@ struct text operation_key(struct arena *a, const struct operation *op, struct te
     return arena_textf(a, "%.*s/%.*s", TEXT_ARG(op->namespace), TEXT_ARG(name));
 }
 
-int operation_load(struct operation *op, struct value *ret_tree)
+int operation_find(struct operation *op)
 {
     object_unref(MOVE(op->current));
     object_unref(MOVE(op->written));
@@ -88,10 +88,17 @@ int operation_load(struct operation *op, struct value *ret_tree)
     } else {
         op->current = cache_get(op->resource->cache, operation_key(op->arena, op, op->name));
     }
+    return 0;
+}
+
+int operation_load(struct operation *op, struct value *ret_tree)
+{
+    if (operation_find(op) < 0)
+        return -1;
     if (!op->current)
         return 0;
     if (op->current->is_unreadable)
-        return status_internal_error(&op->st, "%.*s", TEXT_ARG(object_problem(op->current)));
+        return registry_fail_unreadable(op->resource, op->current, &op->st);
     return object_tree(op->arena, op->current, ret_tree, &op->st);
 }
 

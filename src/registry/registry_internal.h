@@ -80,7 +80,9 @@ bool operation_is_no_op(const struct operation *op); /* written says what curren
 /* Queues the write of op->written over op->current (either may be NULL); then proceed is called on the
  * committer thread. */
 void operation_write(struct operation *op, enum write_op what, void (*proceed)(struct operation *op));
-/* op->current from the cache, and its tree; -1: op->st is set (there may be none: 0 and current NULL). */
+/* op->current from the cache, readable or not; -1: op->st is set (there may be none: 0 and current NULL). */
+int operation_find(struct operation *op);
+/* The same, and its tree; -1 also for one that cannot be read. */
 int operation_load(struct operation *op, struct value *ret_tree);
 struct text operation_key(struct arena *a, const struct operation *op, struct text name);
 

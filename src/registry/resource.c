@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/features.h"
 #include "registry_internal.h"
 
 static bool serves(bool (*is_served)(void *, const struct resource_type *), void *ctx,
@@ -136,6 +137,21 @@ struct storage *registry_storage(const struct registry *reg)
     return reg->storage;
 }
 
+/* Code and words of upstream's StorageError are those with the gate on; without it only the reason is passed on. Source:
+ * kubernetes/apiserver pkg/storage/errors.go, pkg/storage/errors/storage.go. */
+int registry_fail_unreadable(const struct resource *res, const struct object *o, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+
+    if (!feature_is_on(FEATURE_ALLOW_UNSAFE_MALFORMED_OBJECT_DELETION))
+        return status_internal_error(st, "%.*s", TEXT_ARG(object_problem(o)));
+    struct text what = object_corruption(a, o);
+    return status_internal_error(st,
+                                 "StorageError: corrupt object, Code: 7, Key: /%.*s/%.*s, ResourceVersion: 0, "
+                                 "AdditionalErrorMsg: %.*s",
+                                 TEXT_ARG(res->storage->storage_prefix), TEXT_ARG(o->key), TEXT_ARG(what));
+}
+
 int registry_get(const struct resource *res, struct text namespace, struct text name, struct object **ret,
                  struct status *st)
 {
@@ -149,7 +165,7 @@ int registry_get(const struct resource *res, struct text namespace, struct text 
     if (!o)
         return status_not_found(st, res->type->group, res->type->name, name);
     if (o->is_unreadable) {
-        status_internal_error(st, "%.*s", TEXT_ARG(object_problem(o)));
+        registry_fail_unreadable(res, o, st);
         object_unref(o);
         return -1;
     }

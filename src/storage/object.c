@@ -388,6 +388,14 @@ struct object *object_unreadable(const struct resource_type *type, struct text k
     return o;
 }
 
+/* Source: kubernetes/apiserver pkg/storage/etcd3/corrupt_obj_deleter.go, corruptObjectError. */
+struct text object_corruption(struct arena *a, const struct object *o)
+{
+    return arena_textf(a, "%s revision=%llu: %.*s",
+                       o->is_undecrypted ? "data from the storage is not transformable" : "object not decodable",
+                       o->is_undecrypted ? 0ull : (unsigned long long)o->revision, TEXT_ARG(object_problem(o)));
+}
+
 /* --- the resource version ----------------------------------------------------------------------------------------- */
 
 /* The comma stands where the neighbours of the hole leave it to be. */
@@ -471,13 +479,20 @@ int object_stored_protobuf(const struct object *o, struct buffer *b, struct stat
     return 0;
 }
 
+static struct object *unreadable_with_revision(const struct object *o, uint64_t revision)
+{
+    struct object *copy = object_unreadable(o->type, o->key, o->json, revision, o->uid);
+    copy->is_undecrypted = o->is_undecrypted;
+    return copy;
+}
+
 struct object *object_with_revision(const struct object *o, uint64_t revision)
 {
     struct parts p = {.type = o->type, .name = o->name, .namespace = o->namespace, .uid = o->uid,
                       .labels = (struct text *)o->labels, .n_labels = o->n_labels, .fields = o->fields,
                       .creation_ns = o->creation_ns, .is_deleting = o->is_deleting};
     if (o->is_unreadable)
-        return object_unreadable(o->type, o->key, o->json, revision, o->uid);
+        return unreadable_with_revision(o, revision);
     struct text pieces[2];
     object_stored(o, pieces);
     p.head = pieces[0];

@@ -80,16 +80,18 @@ static struct text full_key(struct storage *s, struct buffer *b, struct text pat
     return buffer_text(b);
 }
 
-/* Stored bytes to an object. On the way they may be decrypted, for which a plugin may be asked. */
+/* Stored bytes to an object. On the way they may be decrypted, for which a plugin may be asked; *ret_is_plain says whether
+ * that was done, on failure too. */
 static int load_object(struct storage *s, struct cache *c, struct text path, struct text key, struct text stored,
-                       uint64_t revision, struct object **ret, struct status *st)
+                       uint64_t revision, struct object **ret, bool *ret_is_plain, struct status *st)
 {
     CLEANUP(buffer_deinit) struct buffer scratch = BUFFER_INIT;
     CLEANUP(buffer_deinit) struct buffer full = BUFFER_INIT;
     struct text plain;
     uint32_t sealed_by;
-    if (encryption_open(s->encryption, c->type, full_key(s, &full, path), stored, &scratch, &plain, &sealed_by, st) < 0 ||
-        object_load(c->type, plain, revision, ret, st) < 0)
+    *ret_is_plain =
+        encryption_open(s->encryption, c->type, full_key(s, &full, path), stored, &scratch, &plain, &sealed_by, st) == 0;
+    if (!*ret_is_plain || object_load(c->type, plain, revision, ret, st) < 0)
         return -1;
     (*ret)->sealed_by = sealed_by;
     if (text_eq((*ret)->key, key))
@@ -117,7 +119,8 @@ static struct object *load_or_keep(struct storage *s, struct cache *c, struct te
 {
     CLEANUP(status_clear) struct status why = {0};
     struct object *o;
-    *ret_is_readable = load_object(s, c, path, key, stored, revision, &o, &why) == 0;
+    bool is_plain;
+    *ret_is_readable = load_object(s, c, path, key, stored, revision, &o, &is_plain, &why) == 0;
     if (*ret_is_readable)
         return o;
     if (!c->type->version.n) /* of no API: nobody is served it, and its key says all (masterleases) */
@@ -126,7 +129,9 @@ static struct object *load_or_keep(struct storage *s, struct cache *c, struct te
               LOG_STR("error", why.message));
     atomic_store(&s->has_unreadable, true);
     metric_add(c->counters.decode_errors, 1);
-    return object_unreadable(c->type, key, stored, revision, text_of(why.message));
+    o = object_unreadable(c->type, key, stored, revision, text_of(why.message));
+    o->is_undecrypted = !is_plain;
+    return o;
 }
 
 static void note_expiry(struct storage *s, struct cache *c, const struct object *o)
@@ -261,10 +266,11 @@ static void reveal(struct storage *s, struct cache *c, struct object *o, struct 
     CLEANUP(buffer_deinit) struct buffer path = BUFFER_INIT;
     CLEANUP(status_clear) struct status why = {0};
     struct object *now;
+    bool is_plain;
     buffer_add(&path, c->type->storage_prefix);
     buffer_add_char(&path, '/');
     buffer_add(&path, o->key);
-    if (load_object(s, c, buffer_text(&path), o->key, o->json, o->revision, &now, &why) < 0) {
+    if (load_object(s, c, buffer_text(&path), o->key, o->json, o->revision, &now, &is_plain, &why) < 0) {
         r->n_left++;
         return;
     }

@@ -2,6 +2,10 @@
 /* Deleting: propagation, preconditions, grace, namespaces. Rows are recorded answers. */
 #include "world.h"
 
+#include <sqlite3.h>
+
+#include "base/features.h"
+
 static struct world w;
 
 static void create(const char *api_version, const char *resource, const char *ns, const char *json)
@@ -225,6 +229,51 @@ START_TEST(namespaces_end_in_two_steps)
 }
 END_TEST
 
+static void damage(const char *key)
+{
+    sqlite3 *db;
+    const char *sql = arena_printf(w.arena, "UPDATE changes SET value='{\"metadata' WHERE key='%s'", key);
+
+    ck_assert_int_eq(sqlite3_open(world_path(&w), &db), SQLITE_OK);
+    ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+    ck_assert_int_eq(sqlite3_changes(db), 1);
+    sqlite3_close(db);
+}
+
+START_TEST(what_cannot_be_read_goes_when_told_so)
+{
+    struct operation op = {0};
+    struct delete_options del = delete_options();
+
+    world_start(&w);
+    create("v1", "configmaps", "ns", "{\"metadata\":{\"name\":\"a\"}}");
+    create("v1", "configmaps", "ns", "{\"metadata\":{\"name\":\"b\"}}");
+    world_close(&w);
+    damage("/registry/configmaps/ns/b");
+    world_open(&w, 0);
+    feature_switch(FEATURE_ALLOW_UNSAFE_MALFORMED_OBJECT_DELETION, true);
+    ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", "b", NULL), 500);
+    ck_assert_ptr_nonnull(strstr(op.st.message, "StorageError: corrupt object, Code: 7, Key: /configmaps/ns/b, "
+                                                "ResourceVersion: 0, AdditionalErrorMsg: object not decodable revision="));
+    operation_clear(&op);
+    del.ignores_read_error = true;
+    for (size_t i = 0; i < 2; i++) { /* what can be read, what is not there */
+        ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", i ? "none" : "a", &del), 422);
+        ck_assert_str_eq(op.st.kind, "configmaps");
+        ck_assert_str_eq(op.st.causes[0].field, "ignoreStoreReadErrorWithClusterBreakingPotential");
+        operation_clear(&op);
+    }
+    ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", "b", &del), 0);
+    ck_assert(op.was_removed);
+    operation_clear(&op);
+    ck_assert_int_eq(world_delete(&w, &op, "v1", "configmaps", "ns", "b", NULL), 404);
+    operation_clear(&op);
+    create("v1", "configmaps", "ns", "{\"metadata\":{\"name\":\"b\"}}");
+    ck_assert(world_exists(&w, "v1", "configmaps", "ns", "a") && world_exists(&w, "v1", "configmaps", "ns", "b"));
+    world_stop(&w);
+}
+END_TEST
+
 UNIT_MAIN("delete", propagation_sets_finalizers, options_that_contradict_are_refused,
           preconditions_are_checked, jobs_orphan_by_default, pods_have_grace, unscheduled_pods_go_at_once,
-          namespaces_end_in_two_steps)
+          namespaces_end_in_two_steps, what_cannot_be_read_goes_when_told_so)

@@ -189,18 +189,19 @@ static inline void world_namespace(struct world *w, const char *name)
     operation_clear(&op);
 }
 
-/* ring_max_events: how many events are kept; 0: the default. */
-static inline void world_start_with(struct world *w, size_t ring_max_events)
+static inline const char *world_path(struct world *w)
+{
+    return arena_printf(w->arena, "%s/store.db", w->dir);
+}
+
+/* The store of a world, again after world_close. */
+static inline void world_open(struct world *w, size_t ring_max_events)
 {
     struct storage_options opt = {.ring_max_events = ring_max_events};
     struct status st = {0};
     struct backend *backend;
 
-    *w = (struct world){.dir = "/tmp/registry-XXXXXX"};
-    ck_assert_ptr_nonnull(mkdtemp(w->dir));
-    w->arena = arena_new();
-    w->timers = timers_start();
-    ck_assert_int_eq(sqlite_open(arena_printf(w->arena, "%s/store.db", w->dir), &backend, &st), 0);
+    ck_assert_int_eq(sqlite_open(world_path(w), &backend, &st), 0);
     opt.backend = backend;
     opt.types = registry_storage_types(NULL, NULL, &opt.n_types);
     opt.timers = w->timers;
@@ -209,6 +210,22 @@ static inline void world_start_with(struct world *w, size_t ring_max_events)
     struct registry_options reg = {.storage = w->storage};
     if (registry_start(&reg, &w->registry, &st) < 0)
         ck_abort_msg("%s", st.message);
+}
+
+static inline void world_close(struct world *w)
+{
+    registry_stop(w->registry);
+    storage_stop(w->storage);
+}
+
+/* ring_max_events: how many events are kept; 0: the default. */
+static inline void world_start_with(struct world *w, size_t ring_max_events)
+{
+    *w = (struct world){.dir = "/tmp/registry-XXXXXX"};
+    ck_assert_ptr_nonnull(mkdtemp(w->dir));
+    w->arena = arena_new();
+    w->timers = timers_start();
+    world_open(w, ring_max_events);
     world_namespace(w, "ns");
 }
 
@@ -224,8 +241,7 @@ static inline int world_unlink(const char *path, const struct stat *sb, int flag
 
 static inline void world_stop(struct world *w)
 {
-    registry_stop(w->registry);
-    storage_stop(w->storage);
+    world_close(w);
     timers_stop(w->timers);
     arena_free(w->arena);
     nftw(w->dir, world_unlink, 8, FTW_DEPTH | FTW_PHYS);
