@@ -96,6 +96,8 @@ struct strategy {
     uint16_t flags;          /* enum strategy_flag */
     uint8_t name;            /* enum strategy_name */
     uint8_t status_metadata; /* enum strategy_status_metadata */
+    /* What upstream's conversion adds to whatever a client sends: whoever does owns it. old NULL: a creation. */
+    void (*convert)(struct operation *op, struct value *obj, const struct value *old);
     void (*prepare_create)(struct operation *op, struct value *obj);
     void (*prepare_update)(struct operation *op, struct value *obj, const struct value *old);
     /* Instead of the rule above, for subresources that are not status; false: there is no such rule, update as usual. */

@@ -161,12 +161,25 @@ static void warn_of_options(struct request *r, const struct call *c, const struc
         request_warn(r, "%s", warning);
 }
 
+int delete_options_of(struct request *r, const struct value *tree, struct delete_options *ret, bool *ret_is_dry_run,
+                      struct status *st)
+{
+    struct delete_call_options options = {0};
+    struct value dry_run = value_list();
+
+    options_of_tree(tree, &options, &dry_run);
+    if (delete_options_check(r->arena, &options.del, st) < 0 || check_dry_run(r->arena, &dry_run, st) < 0)
+        return -1;
+    *ret = options.del;
+    *ret_is_dry_run = dry_run.n > 0;
+    return 0;
+}
+
 /* --- DELETE of one --- */
 
 static enum flow respond_deleted(struct request *r, struct call *c, struct write_call *w)
 {
-    const struct resource_type *type =
-        c->resource->storage; /* events of one group are told as those of the other */
+    const struct resource_type *type = c->resource->type;
     int code = !w->op.was_removed && w->op.del.orphan_dependents == 0 ? 202 : 200;
     struct status st = {.has_details = true};
 

@@ -122,6 +122,7 @@ enum flow call_scale_get(struct request *r, struct call *c);
 enum flow call_scale_update(struct request *r, struct call *c);
 enum flow call_scale_patch(struct request *r, struct call *c);
 enum flow call_binding_create(struct request *r, struct call *c);
+enum flow call_eviction_create(struct request *r, struct call *c);
 enum flow call_token_create(struct request *r, struct call *c);
 enum flow call_token_review_create(struct request *r, struct call *c);
 enum flow call_review(struct request *r, struct call *c);

@@ -241,6 +241,13 @@ static int apply_object(struct operation *op, const struct object *current, cons
     return 0;
 }
 
+void patch_begin_apply(struct write_call *w)
+{
+    w->op.transform = apply_object;
+    w->op.may_create = !w->op.sub;
+    w->op.manages_fields = true;
+}
+
 enum flow call_patch(struct request *r, struct call *c)
 {
     struct status st = {0};
@@ -252,10 +259,7 @@ enum flow call_patch(struct request *r, struct call *c)
     w->op.transform = patch_object;
     if (patch_read(r, w, &st) < 0)
         return request_fail(r, &st);
-    if (w->language->is_apply) {
-        w->op.transform = apply_object;
-        w->op.may_create = !c->sub;
-        w->op.manages_fields = true;
-    }
+    if (w->language->is_apply)
+        patch_begin_apply(w);
     return write_submit(w);
 }

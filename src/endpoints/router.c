@@ -35,6 +35,7 @@ static const struct sub_row {
     {"scale", "PUT", call_scale_update},
     {"scale", "PATCH", call_scale_patch},
     {"binding", "POST", call_binding_create},
+    {"eviction", "POST", call_eviction_create},
     {"token", "POST", call_token_create},
 };
 

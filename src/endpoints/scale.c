@@ -232,6 +232,45 @@ static int patch_scale(struct operation *op, const struct object *current, const
     return put_scale(op, current_tree, &patched, ret_new, st);
 }
 
+/* An applied Scale is the configuration of its object that has nothing but the replicas: who owns them is recorded there.
+ * Source: kubernetes/apimachinery pkg/util/managedfields/scalehandler.go. */
+static int configuration_of_scale(struct write_call *w, struct status *st)
+{
+    static const struct text kept[] = {TEXT("name"), TEXT("namespace"), TEXT("uid"), TEXT("resourceVersion")};
+    struct arena *a = w->op.arena;
+    const struct schema_kind *kind = scale_kind(), *parent = w->op.resource->type->kind;
+    struct decode_notes notes = {0};
+    struct value scale = value_copy(a, &w->patch), config = value_object(), *metadata, *spec;
+    struct text group, version, api_version = value_get_text(&scale, TEXT("apiVersion"));
+    const struct value *replicas;
+
+    if (!text_eq(api_version, kind->api_version) || !text_eq(value_get_text(&scale, TEXT("kind")), kind->gvk.kind)) {
+        group_version_parse(api_version, &group, &version);
+        return status_set(st, STATUS_BAD_REQUEST, "invalid object type: %.*s/%.*s, Kind=%.*s", TEXT_ARG(group), TEXT_ARG(version),
+                          TEXT_ARG(value_get_text(&scale, TEXT("kind"))));
+    }
+    if (schema_decode(a, kind->schema, &scale, &notes, st) < 0)
+        return -1;
+    if (notes.unknown.n)
+        return status_set(st, STATUS_UNKNOWN, "failed to create typed patch object (%.*s/%.*s; %.*s, Kind=%.*s): .%.*s: field not declared in schema",
+                          TEXT_ARG(w->op.namespace), TEXT_ARG(w->op.name), TEXT_ARG(kind->api_version), TEXT_ARG(kind->gvk.kind),
+                          TEXT_ARG(notes.unknown.p[0]));
+    if (check_scale(a, &scale, st) < 0)
+        return -1;
+    value_add(a, &config, TEXT("apiVersion"), value_string(parent->api_version));
+    value_add(a, &config, TEXT("kind"), value_string(parent->gvk.kind));
+    metadata = value_object_at(a, &config, TEXT("metadata"));
+    for (size_t i = 0; i < N_ELEMENTS(kept); i++)
+        if (value_at(&scale, "metadata", kept[i].p, NULL))
+            value_add(a, metadata, kept[i], value_string(value_get_text(value_get(&scale, TEXT("metadata")), kept[i])));
+    spec = value_object_at(a, &config, TEXT("spec"));
+    replicas = value_at(&w->patch, "spec", "replicas", NULL);
+    if (replicas)
+        value_add(a, spec, TEXT("replicas"), *replicas);
+    w->patch = config;
+    return 0;
+}
+
 static enum flow respond_scale_written(struct request *r, struct call *c, struct write_call *w)
 {
     return respond_scale(r, object_ref(w->op.result));
@@ -265,7 +304,9 @@ enum flow call_scale_patch(struct request *r, struct call *c)
         return flow;
     w->op.transform = patch_scale;
     w->respond = respond_scale_written;
-    if (patch_read(r, w, &st) < 0)
+    if (patch_read(r, w, &st) < 0 || (request_applies(r) && configuration_of_scale(w, &st) < 0))
         return request_fail(r, &st);
+    if (request_applies(r))
+        patch_begin_apply(w);
     return write_submit(w);
 }

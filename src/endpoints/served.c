@@ -7,8 +7,7 @@
 static const struct unserved {
     const char *group, *resource, *sub; /* resource NULL: all of the group; sub NULL: all of the resource */
 } unserved[] = {
-    {"", "pods", "eviction"}, /* needs the count of disruption budgets */
-    {"", "pods", "attach"},   /* from here on: a kubelet, a pod or a service to connect to */
+    {"", "pods", "attach"}, /* from here on: a kubelet, a pod or a service to connect to */
     {"", "pods", "exec"},
     {"", "pods", "log"},
     {"", "pods", "portforward"},

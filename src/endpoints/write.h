@@ -43,8 +43,13 @@ int write_may_create(struct write_call *w, struct status *st);
 /* Owners that are there twice count once, which the client is told: is_late when they came by a patch. */
 void drop_repeated_owners(struct request *r, struct value *object, bool is_late);
 
+/* DeleteOptions that stand in a body (delete.c); tree NULL or null: none given. */
+int delete_options_of(struct request *r, const struct value *tree, struct delete_options *ret, bool *ret_is_dry_run,
+                      struct status *st);
 /* Patches (patch.c). Chooses w->language by the content type and reads the patch. */
 int patch_read(struct request *r, struct write_call *w, struct status *st);
 /* doc, canonical and of kind, patched, decoded and defaulted. */
 int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc,
                 struct value *ret, struct status *st);
+/* Makes w an apply of w->patch. */
+void patch_begin_apply(struct write_call *w);

@@ -55,6 +55,8 @@ void manage_fields(struct operation *op, struct value *obj, const struct value *
 {
     struct value *metadata = value_object_at(op->arena, obj, TEXT("metadata"));
 
+    if (op->resource->strategy->convert)
+        op->resource->strategy->convert(op, obj, old);
     if (op->manages_fields)
         return;
     if (op->field_manager.p) {

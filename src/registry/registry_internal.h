@@ -97,4 +97,4 @@ int namespace_check_delete(struct operation *op, struct status *st);
 extern const struct strategy strategy_pods, strategy_namespaces, strategy_services,
     strategy_persistent_volumes, strategy_persistent_volume_claims, strategy_secrets,
     strategy_certificate_requests, strategy_api_services, strategy_custom_resource_definitions,
-    strategy_cron_jobs;
+    strategy_cron_jobs, strategy_jobs, strategy_daemon_sets, strategy_csi_drivers, strategy_limit_ranges, strategy_events;

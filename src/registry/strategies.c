@@ -16,21 +16,16 @@ static const struct strategy plain = {0}, checked_again = {.flags = AGAIN}, retu
 static const struct strategy flow_control = {.flags = ONCE, .status_metadata = STATUS_METADATA_NONE};
 static const struct strategy nodes = {.flags = STRATEGY_KEEPS_STATUS};
 static const struct strategy endpoints = {.flags = ON_UPDATE | AGAIN};
-static const struct strategy limit_ranges = {.flags = ON_UPDATE | ONCE | AGAIN};
 static const struct strategy service_accounts = {.flags = RETURNS | AGAIN};
-static const struct strategy events = {.flags = ON_UPDATE | ANY_FINALIZER | ONCE | STRATEGY_NO_COLLECTION | STRATEGY_EXPIRES,
-                                       .name = NAME_PATH_SEGMENT};
 static const struct strategy deployments = {.flags = STRATEGY_COUNTS_ANNOTATIONS,
                                             .status_metadata = STATUS_METADATA_NO_LABELS};
 static const struct strategy replication_controllers = {.flags = STRATEGY_ORPHANS | AGAIN};
-static const struct strategy jobs = {.flags = STRATEGY_ORPHANS | STRATEGY_WARNS_OF_ORPHANS | AGAIN};
 static const struct strategy endpoint_slices = {.flags = STRATEGY_COUNTS_LABELS | ONCE | AGAIN};
 static const struct strategy leases = {.flags = ON_UPDATE | NEEDS_RV | ANY_FINALIZER};
 static const struct strategy disruption_budgets = {.flags = NEEDS_RV | ANY_FINALIZER | ONCE,
                                                    .name = NAME_PATH_SEGMENT};
 static const struct strategy rbac = {.flags = ON_UPDATE | AGAIN, .name = NAME_PATH_SEGMENT};
 static const struct strategy runtime_classes = {.flags = ON_UPDATE | NEEDS_RV};
-static const struct strategy csi_drivers = {.flags = RETURNS | NEEDS_RV};
 static const struct strategy csi_nodes = {.flags = RETURNS | NEEDS_RV | ONCE};
 static const struct strategy priority_classes = {.flags = STRATEGY_FIXED_GENERATION};
 static const struct strategy storage_capacities = {.flags = NEEDS_RV};
@@ -47,8 +42,8 @@ static const struct {
 } rows[] = {
     {TEXT(""), TEXT("configmaps"), &checked_again},
     {TEXT(""), TEXT("endpoints"), &endpoints},
-    {TEXT(""), TEXT("events"), &events},
-    {TEXT(""), TEXT("limitranges"), &limit_ranges},
+    {TEXT(""), TEXT("events"), &strategy_events},
+    {TEXT(""), TEXT("limitranges"), &strategy_limit_ranges},
     {TEXT(""), TEXT("namespaces"), &strategy_namespaces},
     {TEXT(""), TEXT("nodes"), &nodes},
     {TEXT(""), TEXT("persistentvolumeclaims"), &strategy_persistent_volume_claims},
@@ -68,11 +63,11 @@ static const struct {
     {TEXT("admissionregistration.k8s.io"), TEXT("validatingwebhookconfigurations"), &admission},
     {TEXT("apiextensions.k8s.io"), TEXT("customresourcedefinitions"), &strategy_custom_resource_definitions},
     {TEXT("apiregistration.k8s.io"), TEXT("apiservices"), &strategy_api_services},
-    {TEXT("apps"), TEXT("daemonsets"), &checked_again},
+    {TEXT("apps"), TEXT("daemonsets"), &strategy_daemon_sets},
     {TEXT("apps"), TEXT("deployments"), &deployments},
     {TEXT("apps"), TEXT("replicasets"), &checked_again},
     {TEXT("batch"), TEXT("cronjobs"), &strategy_cron_jobs},
-    {TEXT("batch"), TEXT("jobs"), &jobs},
+    {TEXT("batch"), TEXT("jobs"), &strategy_jobs},
     {TEXT("certificates.k8s.io"), TEXT("certificatesigningrequests"), &strategy_certificate_requests},
     {TEXT("coordination.k8s.io"), TEXT("leasecandidates"), &leases},
     {TEXT("coordination.k8s.io"), TEXT("leases"), &leases},
@@ -94,7 +89,7 @@ static const struct {
     {TEXT("resource.k8s.io"), TEXT("resourceclaimtemplates"), &returned},
     {TEXT("resource.k8s.io"), TEXT("resourceslices"), &returned},
     {TEXT("scheduling.k8s.io"), TEXT("priorityclasses"), &priority_classes},
-    {TEXT("storage.k8s.io"), TEXT("csidrivers"), &csi_drivers},
+    {TEXT("storage.k8s.io"), TEXT("csidrivers"), &strategy_csi_drivers},
     {TEXT("storage.k8s.io"), TEXT("csinodes"), &csi_nodes},
     {TEXT("storage.k8s.io"), TEXT("csistoragecapacities"), &storage_capacities},
     {TEXT("storage.k8s.io"), TEXT("storageclasses"), &returned},

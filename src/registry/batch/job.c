@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Jobs choose their pods by a label that they make up, unless told to use another. Source: kubernetes
+ * pkg/registry/batch/job/strategy.go, generateSelector. */
+#include "registry/registry_internal.h"
+
+#define CONTROLLER_UID "batch.kubernetes.io/controller-uid"
+
+static void set_unless_there(struct arena *a, struct value *map, const char *key, struct text value)
+{
+    if (!value_get(map, text_of(key)))
+        value_set(a, map, text_of(key), value_string(value));
+}
+
+static void prepare_create(struct operation *op, struct value *obj)
+{
+    struct arena *a = op->arena;
+    struct text name = value_get_text(metadata_of(obj), TEXT("name")), uid = value_get_text(metadata_of(obj), TEXT("uid"));
+    const struct {
+        const char *key;
+        struct text value;
+    } rows[] = {{"job-name", name}, {"batch.kubernetes.io/job-name", name}, {"controller-uid", uid}, {CONTROLLER_UID, uid}};
+    struct value *spec = value_object_at(a, obj, TEXT("spec")), *labels;
+
+    if (value_get_bool(spec, TEXT("manualSelector"), false))
+        return;
+    labels = value_object_at(a, value_object_at(a, value_object_at(a, spec, TEXT("template")), TEXT("metadata")), TEXT("labels"));
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++)
+        set_unless_there(a, labels, rows[i].key, rows[i].value);
+    set_unless_there(a, value_object_at(a, value_object_at(a, spec, TEXT("selector")), TEXT("matchLabels")), CONTROLLER_UID, uid);
+}
+
+const struct strategy strategy_jobs = {
+    .flags = STRATEGY_ORPHANS | STRATEGY_WARNS_OF_ORPHANS | STRATEGY_CHECKS_META_AGAIN,
+    .prepare_create = prepare_create,
+};
