@@ -293,6 +293,14 @@ static struct change change_of(const struct managing *m)
         .arena = m->arena, .kind = m->kind, .reset = field_set_of_names(m->arena, m->reset, m->n_reset)};
 }
 
+/* Who writes by way of the scale subresource has no time, as upstream's translation between the two objects loses it. Source:
+ * kubernetes/apimachinery pkg/util/managedfields/scalehandler.go, ToParent. */
+static void set_time(const struct managing *m, struct manager *own)
+{
+    if (!text_is(m->subresource, "scale"))
+        own->time = now_text(m->arena);
+}
+
 /* Records the change from before to after, both of m's kind, as made by this manager. -1: that cannot be told. */
 static int record_update(const struct managing *m, struct managers *ms, const struct value *before, const struct value *after,
                          struct text name)
@@ -313,7 +321,7 @@ static int record_update(const struct managing *m, struct managers *ms, const st
         if (!own)
             own = managers_add(ms, &like);
         own->fields = field_set_union(m->arena, own->fields, fields);
-        own->time = now_text(m->arena);
+        set_time(m, own);
     }
     cap_updaters(ms);
     return 0;
@@ -548,7 +556,7 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
         if (!own->fields)
             managers_remove(&ms, own);
         else if (!*ret_is_same)
-            own->time = now_text(m->arena);
+            set_time(m, own);
     }
     if (text_is(m->manager, "kubectl"))
         renew_last_applied(m->arena, patch, &merged);

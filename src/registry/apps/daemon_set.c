@@ -41,9 +41,15 @@ static void prepare_update(struct operation *op, struct value *obj, const struct
     set_count(op->arena, obj, count_of(old) + is_changed);
 }
 
+static void prepare_status(struct operation *op, struct value *obj, const struct value *old)
+{
+    set_count(op->arena, obj, count_of(old));
+}
+
 const struct strategy strategy_daemon_sets = {
     .flags = STRATEGY_CHECKS_META_AGAIN,
     .convert = convert,
     .prepare_create = prepare_create,
     .prepare_update = prepare_update,
+    .prepare_status = prepare_status,
 };
