@@ -165,11 +165,14 @@ int delete_options_of(struct request *r, const struct value *tree, struct delete
                       struct status *st)
 {
     struct delete_call_options options = {0};
+    struct field_errors errs = {.arena = r->arena};
     struct value dry_run = value_list();
 
     options_of_tree(tree, &options, &dry_run);
-    if (delete_options_check(r->arena, &options.del, st) < 0 || check_dry_run(r->arena, &dry_run, st) < 0)
-        return -1;
+    delete_options_check(&options.del, &errs);
+    check_dry_run(&dry_run, &errs);
+    if (errs.n)
+        return fail_options(&errs, st);
     *ret = options.del;
     *ret_is_dry_run = dry_run.n > 0;
     return 0;
