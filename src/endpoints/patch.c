@@ -46,9 +46,21 @@ static const struct language *find_language(struct text content_type)
     return NULL;
 }
 
+/* JSON is YAML, and quick to read; what is no plain JSON has its errors and repeated keys in YAML's words. */
+static int read_configuration(struct request *r, const struct json_options *options, struct value *ret, struct status *st)
+{
+    struct text_list repeated = {0};
+    const struct json_options plain = {.duplicates = &repeated};
+
+    if (text_starts(text_trim(r->body), TEXT("{")) && json_read(r->arena, r->body, &plain, ret, st) == 0 && !repeated.n)
+        return 0;
+    status_clear(st);
+    return yaml_read(r->arena, r->body, options, ret, st);
+}
+
 static int read_applied(struct request *r, struct write_call *w, const struct json_options *options, struct status *st)
 {
-    if (yaml_read(r->arena, r->body, options, &w->patch, st) < 0)
+    if (read_configuration(r, options, &w->patch, st) < 0)
         return status_wrap(st, "error decoding YAML");
     if (w->patch.kind == VALUE_NULL)
         w->patch = value_object();
@@ -191,13 +203,13 @@ static int note_repeats(struct write_call *w, struct status *st)
     struct buffer all = BUFFER_IN(w->op.arena);
 
     for (size_t i = 0; i < w->patch_duplicates.n; i++)
-        buffer_addf(&all, "%skey \"%.*s\" already set in map", i ? ", " : "", TEXT_ARG(w->patch_duplicates.p[i]));
+        buffer_addf(&all, "\n  %.*s", TEXT_ARG(w->patch_duplicates.p[i]));
     if (!all.n)
         return 0;
     if (w->options.is_strict)
-        return status_set(st, STATUS_BAD_REQUEST, "error strict decoding YAML: error converting YAML to JSON: %s",
-                          buffer_str(&all));
-    request_warn(w->request, "error converting YAML to JSON: %s", buffer_str(&all));
+        return status_set(st, STATUS_BAD_REQUEST,
+                          "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:%s", buffer_str(&all));
+    request_warn(w->request, "error converting YAML to JSON: yaml: unmarshal errors:%s", buffer_str(&all));
     return 0;
 }
 
