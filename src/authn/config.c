@@ -92,10 +92,10 @@ static int check_shape(struct shape_check *c, const struct value *v, const char 
 {
     for (size_t i = 0; i < v->n; i++) {
         const struct shape *s = members;
-        const char *at =
-            arena_printf(c->arena, "%s%s%.*s", path, *path ? "." : "", TEXT_ARG(member_key(&v->members[i])));
         while (s->name && !text_is(member_key(&v->members[i]), s->name))
             s++;
+        const char *at = arena_printf(c->arena, "%s%s%.*s", path, *path ? "." : "",
+                                      TEXT_ARG(member_key(&v->members[i])));
         if (!s->name)
             buffer_addf(&c->unknown, "%sunknown field \"%s\"", c->unknown.n ? ", " : "", at);
         else if (check_member(c, &v->members[i].value, at, s) < 0)

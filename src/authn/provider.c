@@ -141,6 +141,7 @@ static void discovery_done(struct provider *p, struct http_exchange *x)
     if (!url && x->result != HTTP_CANCELED)
         log_error("oidc authenticator: initializing plugin", LOG_TEXT("issuer", p->issuer),
                   LOG_STR("err", st.message));
+    buffer_deinit(&x->body_in); /* x is another's once the lock has been let go */
     pthread_mutex_lock(&p->mu);
     bool is_stopped = p->is_stopped;
     p->keys_url = url;
@@ -149,7 +150,6 @@ static void discovery_done(struct provider *p, struct http_exchange *x)
         timer_arm(p->timers, &p->retry,
                   RETRY_MS); /* with the lock: provider_stop comes after it, or before all of this */
     pthread_mutex_unlock(&p->mu);
-    buffer_deinit(&x->body_in);
     if (url && !is_stopped)
         fetch(p, url);
 }
