@@ -68,6 +68,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Second)
 	defer cancel()
 
+	applyTyped(client(config, ""))
 	podsComeInByToken(ctx, config)
 	informersStayInStep(ctx, config)
 	slowWatcherIsCutOff(ctx, config)
