@@ -145,9 +145,11 @@ static struct role_slot *use_slot(struct rbac *r, struct text key)
     return s;
 }
 
-static void drop_slot(struct rbac *r, struct role_slot *s)
+/* n uses fewer. */
+static void drop_slot(struct rbac *r, struct role_slot *s, uint32_t n)
 {
-    if (--s->n_uses)
+    s->n_uses -= n;
+    if (s->n_uses)
         return;
     map_remove(&r->slots, s->key);
     vec_push(&r->free_ids, s->id);
@@ -199,10 +201,8 @@ static void put_role(struct rbac *r, struct arena *a, enum rbac_role_kind kind, 
         rules = rules_of_value(a, value_get(tree, TEXT("rules")), &role->n);
         role->rules = rules_copy(rules, role->n);
     }
-    if (set_role(r, slot->id, role))
-        drop_slot(r, slot); /* the use that the old one had */
-    if (!tree)
-        drop_slot(r, slot); /* the use of this call */
+    /* The use that the old one had; that of this call. */
+    drop_slot(r, slot, (set_role(r, slot->id, role) ? 1 : 0) + (tree ? 0 : 1));
 }
 
 /* --- bindings --- */
@@ -375,7 +375,7 @@ static void put_binding(struct rbac *r, struct arena *a, bool is_cluster, const 
 
     if (old) {
         grant(r, a, old, true);
-        drop_slot(r, map_get(&r->slots, role_key(a, old->role_kind, old->namespace, old->role_name)));
+        drop_slot(r, map_get(&r->slots, role_key(a, old->role_kind, old->namespace, old->role_name)), 1);
         binding_unref(old);
     }
     if (!tree)
