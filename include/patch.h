@@ -51,8 +51,6 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
                   struct value *ret, struct value *ret_managed, bool *ret_is_same, struct status *st);
 /* Before a tree that a client sent is decoded, which forgets empty lists: managedFields: [] becomes [{}], which means the same. */
 void managed_keep_reset(struct arena *a, struct value *sent);
-/* NULL, or what is wrong with metadata.managedFields, as validation words it. */
-const char *managed_problem(struct arena *a, const struct value *managed_fields);
 /* The two lists say the same, times apart. */
 bool managed_equal_but_times(const struct value *x, const struct value *y);
 /* The name of a manager who does not give one: the User-Agent up to its first slash, printable, at most 128 bytes. */

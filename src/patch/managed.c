@@ -575,16 +575,6 @@ void managed_keep_reset(struct arena *a, struct value *sent)
         value_append(a, list, value_object());
 }
 
-const char *managed_problem(struct arena *a, const struct value *managed_fields)
-{
-    CLEANUP(status_clear) struct status st = {0};
-    struct managers unused;
-
-    if (read_managers(a, managed_fields, &unused, &st) == 0)
-        return NULL;
-    return arena_strdup(a, st.message);
-}
-
 bool managed_equal_but_times(const struct value *x, const struct value *y)
 {
     static const struct text keys[] = {TEXT("manager"), TEXT("operation"), TEXT("apiVersion"), TEXT("subresource"),
