@@ -208,12 +208,19 @@ int registry_get(const struct resource *res, struct text namespace, struct text 
 /* The INTERNAL_ERROR for an object that is stored and cannot be read. Always -1. */
 int registry_fail_unreadable(const struct resource *res, const struct object *o, struct status *st);
 
+/* What storage_snapshot_at gave. */
+struct past_state {
+    uint64_t revision;        /* asked for; 0: not asked yet */
+    struct snapshot snapshot; /* revision 0: failure says why not */
+    struct status failure;
+};
 struct list_request {
     struct text namespace; /* empty: all */
     const struct selector *labels, *fields; /* may be NULL */
     int64_t limit;              /* 0: all */
     struct text continue_token; /* opaque, of an earlier page */
     struct text resource_version, resource_version_match; /* as sent */
+    const struct past_state *past; /* see listing_open; NULL: only the cache is asked for what was. Lives as long as the listing. */
 };
 /* A list under way: a snapshot and a position; no lock, no copy. */
 struct listing {
@@ -235,7 +242,8 @@ struct listing {
  * own. */
 void list_request_check(const struct list_request *req, struct field_errors *errs);
 /* Takes the snapshot. Freshness is the caller's: when *ret_wait_for is not 0 the store must reach that revision first
- * (storage_wait), then call again. BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone; for a token that
+ * (storage_wait), or when it is beyond that already, request.past must be filled for it (storage_snapshot_at); then call again.
+ * BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone; for a token that
  * is, with another one that goes on at the newest revision. The request's texts must live as long as the listing. */
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);

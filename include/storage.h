@@ -38,6 +38,13 @@ uint64_t storage_revision(struct storage *s);
 void storage_wait(struct storage *s, uint64_t revision, int64_t timeout_ms, void (*done)(void *ctx, bool reached),
                   void *ctx);
 
+/* The state of the cache's resource at exactly this revision: from its history or, when that does not reach back so far and the
+ * engine keeps more, from the engine, which takes a while and the memory of what has changed since; a few such reads run at
+ * once, others wait for them, and what was read is kept for the next pages. Calls done, perhaps at once, perhaps on another
+ * thread, with a snapshot whose reference it takes, or with NULL and the status: EXPIRED, SERVICE_UNAVAILABLE, TIMEOUT. */
+void storage_snapshot_at(struct storage *s, struct cache *c, uint64_t revision,
+                         void (*done)(void *ctx, struct snapshot *snapshot, struct status *st), void *ctx);
+
 /* For a read that must see every write that ended before it began, anybody's: calls done once the caches are that fresh (st is
  * NULL), or with the status to answer: SERVICE_UNAVAILABLE or TIMEOUT with a retry hint. At once when the store has no other
  * writers. Reads that ask at the same time share one question to the store. */

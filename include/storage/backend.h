@@ -48,6 +48,19 @@ struct revision_ask {
     int64_t begun_ms; /* the engine's */
 };
 
+struct stored_change;
+/* One resource as it was at a revision. Embedded in its owner's struct. */
+struct revision_read {
+    struct text folder; /* of its paths: "pods/"; lives until done */
+    uint64_t revision;
+    const struct resource_type *type; /* the storage version's; of the metrics */
+    void (*found)(struct revision_read *r, const struct stored_change *row); /* each key, in order; committer thread */
+    /* Once, on the committer thread or at stop, never within read_at; may free this. st: EXPIRED when the store does not know that
+     * revision any more, otherwise why it does not tell; no error: everything was found. */
+    void (*done)(struct revision_read *r);
+    struct status st;
+};
+
 /* A row of the store, as it is fed into the sink at load. Paths are keys without "/registry/": "pods/default/web". */
 struct stored_change {
     struct text path;
@@ -104,6 +117,9 @@ struct backend_ops {
     void (*submit)(struct backend *b, struct storage_write *w);
     /* Takes ask until its done is called. NULL: the store has no other writers, so the cache is the newest there is. */
     void (*ask_revision)(struct backend *b, struct revision_ask *ask);
+    /* Takes r until its done is called: a revision older than the caches' history. Never blocks. NULL: the store knows no more of
+     * the past than the caches. */
+    void (*read_at)(struct backend *b, struct revision_read *r);
     /* Is the store able to answer? For the health pages. May block. */
     int (*check)(struct backend *b, enum storage_probe probe, struct status *st);
     int64_t (*size_bytes)(struct backend *b);

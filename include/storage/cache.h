@@ -49,6 +49,7 @@ struct cache_counters {
 };
 const struct cache_counters *cache_counters(const struct cache *c);
 bool cache_is_bypassed(const struct cache *c); /* see storage_bypass */
+bool cache_has_past(const struct cache *c); /* the store may know states older than the kept history: storage_snapshot_at */
 
 /* --- watching --- */
 struct watcher;

@@ -38,6 +38,46 @@ enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision
     return FLOW_PARK;
 }
 
+static void forget_past(void *past)
+{
+    struct past_state *p = past;
+
+    snapshot_release(&p->snapshot);
+    status_clear(&p->failure);
+}
+
+static void past_came(void *ctx, struct snapshot *snapshot, struct status *st)
+{
+    struct request *r = ctx;
+    struct call *c = r->handler_state;
+
+    if (snapshot)
+        c->past.snapshot = *snapshot;
+    else
+        status_move(&c->past.failure, st);
+    request_resume(r, FLOW_BLOCK);
+}
+
+static enum flow after_past(struct request *r, struct call *c)
+{
+    c->step = c->state_step;
+    return c->step(r, c);
+}
+
+enum flow wait_for_listing(struct request *r, struct call *c, uint64_t revision, call_step next)
+{
+    if (revision > storage_revision(c->e->storage))
+        return wait_for_revision(r, c, revision, next);
+    if (!c->past.revision)
+        arena_defer(r->arena, forget_past, &c->past);
+    forget_past(&c->past);
+    c->past.revision = revision;
+    c->state_step = next;
+    c->step = after_past;
+    storage_snapshot_at(c->e->storage, c->resource->cache, revision, past_came, r);
+    return FLOW_PARK;
+}
+
 static void refreshed(void *ctx, struct status *st)
 {
     struct request *r = ctx;

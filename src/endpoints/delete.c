@@ -348,10 +348,11 @@ static enum flow open_collection(struct request *r, struct call *c)
     struct status st = {0};
     uint64_t wait_for = 0;
 
+    d->list_options.request.past = &c->past;
     if (listing_open(&d->listing, c->resource, &d->list_options.request, &wait_for, &st) < 0)
         return request_fail(r, &st);
     if (wait_for)
-        return wait_for_revision(r, c, wait_for, open_collection);
+        return wait_for_listing(r, c, wait_for, open_collection);
     listing_close_later(r->arena, &d->listing);
     list_page_gather(r->arena, &d->listing, &d->page);
     if (d->page.is_unreadable)

@@ -103,6 +103,7 @@ struct call {
     bool goes_on_late;            /* the step that waits is run in any case, and looks at was_reached */
     uint64_t awaited;
     struct status refresh_failure; /* see wait_for_newest */
+    struct past_state past;        /* see wait_for_listing */
     int64_t waits_since_ns;
     call_step state_step;
     struct watch *watch;
@@ -156,6 +157,8 @@ int list_options_read(struct request *r, struct call *c, bool is_watch, struct l
 /* Parks until the store has reached the revision, then runs next; too long: 504. Also the way for one that is
  * there. */
 enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision, call_step next);
+/* What listing_open wants to be waited for: a revision to come, or the state at one that was, which comes into c->past. */
+enum flow wait_for_listing(struct request *r, struct call *c, uint64_t revision, call_step next);
 /* Goes on with next once the caches are as new as the store; at once when nobody else writes to it. */
 enum flow wait_for_newest(struct request *r, struct call *c, call_step next);
 

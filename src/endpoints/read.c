@@ -58,10 +58,11 @@ static enum flow open_list(struct request *r, struct call *c)
     struct status st = {0};
     uint64_t wait_for = 0;
 
+    s->options.request.past = &c->past;
     if (listing_open(&s->listing, c->resource, &s->options.request, &wait_for, &st) < 0)
         return request_fail(r, &st);
     if (wait_for)
-        return wait_for_revision(r, c, wait_for, open_list);
+        return wait_for_listing(r, c, wait_for, open_list);
     return respond_list(r, c, &s->listing);
 }
 

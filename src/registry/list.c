@@ -83,6 +83,32 @@ static int expired(struct text start, struct status *st)
     return -1;
 }
 
+/* A revision older than the cache's history: what the store said of it, once it was asked. */
+static int open_past(struct listing *l, uint64_t revision, struct text start, uint64_t *ret_wait_for,
+                     struct status *st)
+{
+    const struct past_state *past = l->request.past;
+
+    if (!past || !cache_has_past(l->resource->cache))
+        return expired(start, st);
+    if (past->revision != revision) {
+        status_clear(st);
+        *ret_wait_for = revision;
+        return 0;
+    }
+    if (past->snapshot.revision) {
+        status_clear(st);
+        l->snapshot = (struct snapshot){tree_ref(past->snapshot.tree), revision};
+        return 0;
+    }
+    if (past->failure.reason == STATUS_EXPIRED)
+        return expired(start, st);
+    status_set(st, past->failure.reason, "%s", past->failure.message);
+    st->has_details = past->failure.has_details;
+    st->retry_after_seconds = past->failure.retry_after_seconds;
+    return -1;
+}
+
 /* start: of the page that a token asked for, relative to what is listed. */
 static int open_at(struct listing *l, uint64_t revision, struct text start, uint64_t *ret_wait_for,
                    struct status *st)
@@ -98,7 +124,7 @@ static int open_at(struct listing *l, uint64_t revision, struct text start, uint
     }
     if (cache_snapshot_at(l->resource->cache, revision, &l->snapshot, st) == 0)
         return 0;
-    return st->reason == STATUS_EXPIRED ? expired(start, st) : -1;
+    return st->reason == STATUS_EXPIRED ? open_past(l, revision, start, ret_wait_for, st) : -1;
 }
 
 static int open_newest(struct listing *l, uint64_t at_least, uint64_t *ret_wait_for)

@@ -355,6 +355,11 @@ bool cache_is_bypassed(const struct cache *c)
     return c->is_bypassed;
 }
 
+bool cache_has_past(const struct cache *c)
+{
+    return c->has_past;
+}
+
 size_t cache_count(struct cache *c)
 {
     pthread_mutex_lock(&c->mu);

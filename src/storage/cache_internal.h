@@ -74,6 +74,7 @@ struct cache {
     const struct store_clock *clock;
     struct cache_counters counters;
     bool is_bypassed;               /* see storage_bypass */
+    bool has_past;                  /* the engine has read_at; set before the first reader */
     int indexed_field;              /* of type->selectable: watchers of one value of it are found by the value; -1: none */
 
     pthread_mutex_t change_mu;      /* before the others: whoever makes the next tree, the committer or cache_reveal */

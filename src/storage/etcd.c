@@ -48,6 +48,7 @@ static void kick(struct http_task *t)
         return;
     watch_kick(e);
     writes_kick(e);
+    reads_kick(e);
     etcd_asks_begin(e);
 }
 
@@ -117,7 +118,7 @@ static void ring_tick(struct timer *t)
 
 /* --- the store's revision ----------------------------------------------------------------------------------------- */
 
-static void move_all(struct list *from, struct list *to)
+void etcd_move_all(struct list *from, struct list *to)
 {
     while (!list_is_empty(from)) {
         struct list *l = from->next;
@@ -165,7 +166,7 @@ void etcd_asks_begin(struct etcd *e)
     if (e->ask_is_running)
         return;
     pthread_mutex_lock(&e->mu);
-    move_all(&e->asks, &e->asked);
+    etcd_move_all(&e->asks, &e->asked);
     pthread_mutex_unlock(&e->mu);
     if (list_is_empty(&e->asked))
         return;
@@ -192,7 +193,7 @@ static void asks_tick(struct etcd *e)
     }
     status_set(&st, why->reason ? why->reason : STATUS_TIMEOUT, "%s", why->message ? why->message : "etcd does not answer");
     tell_asked(e, 0, &st);
-    move_all(&patient, &e->asked);
+    etcd_move_all(&patient, &e->asked);
 }
 
 /* --- what other threads leave ------------------------------------------------------------------------------------- */
@@ -204,6 +205,7 @@ static void take(struct http_task *t)
     e->take_is_queued = false;
     pthread_mutex_unlock(&e->mu);
     writes_take(e);
+    reads_take(e);
     etcd_asks_begin(e);
 }
 
@@ -230,6 +232,11 @@ static void ask_revision(struct backend *b, struct revision_ask *ask)
     list_append(&e->asks, &ask->link);
     pthread_mutex_unlock(&e->mu);
     etcd_queue_take(e);
+}
+
+static void read_at(struct backend *b, struct revision_read *read)
+{
+    reads_submit(of(b), read);
 }
 
 /* --- health ------------------------------------------------------------------------------------------------------- */
@@ -370,8 +377,9 @@ static void stop(struct backend *b)
     if (e->kick_timer.fire)
         timer_cancel(e->timers, &e->kick_timer);
     status_set(&st, STATUS_SERVICE_UNAVAILABLE, "the server is shutting down");
-    move_all(&e->asks, &e->asked);
+    etcd_move_all(&e->asks, &e->asked);
     tell_asked(e, 0, &st);
+    reads_stop(e);
     etcd_free(e);
 }
 
@@ -382,6 +390,7 @@ static const struct backend_ops etcd_ops = {
     .follow = follow,
     .submit = submit,
     .ask_revision = ask_revision,
+    .read_at = read_at,
     .check = check,
     .size_bytes = size_bytes,
     .stop = stop,
@@ -463,6 +472,8 @@ int etcd_open(const struct etcd_options *opt, struct backend **ret, struct statu
     list_init(&e->writes);
     list_init(&e->asked);
     list_init(&e->asks);
+    list_init(&e->reads);
+    list_init(&e->new_reads);
     list_init(&e->submitted);
     e->is_idle = true;
     leases_init(e, opt->lease_reuse_s ? opt->lease_reuse_s : 60);

@@ -4,6 +4,7 @@
  *   etcd_call.c   one request to whichever server answers, and what its failure means
  *   etcd_writes.c the writes under way: sent, answered, seen in the watch; outcomes found out behind a fence
  *   etcd_watch.c  the one watch stream, and the reload when it cannot go on
+ *   etcd_pages.c  keys as they were at one revision: of the load, and of reads of the past
  *   etcd_lease.c  leases shared by writes with a time to live
  *   etcd_compact.c the compaction that all servers of one store share
  * Threads: all state is the I/O thread's (the client's, which is the committer), but for what mu guards and start, which
@@ -112,6 +113,29 @@ void writes_reloaded(struct etcd *e, uint64_t revision);
 /* The caches have reached etcd.applied: who waits for that is told. */
 void writes_reached(struct etcd *e);
 
+/* --- etcd_pages.c ------------------------------------------------------------------------------------------------- */
+
+/* The keys behind a prefix of ours at one revision, under way. */
+struct etcd_pages {
+    struct etcd *etcd;
+    struct buffer body, next, end; /* next: the first key of the next page; end: behind the last of all */
+    uint64_t revision;             /* 0: the first page will tell */
+    /* For each key; the texts are there during the call. */
+    int (*row)(struct etcd_pages *p, struct text full, const struct etcd_kv *kv, const struct stored_change *row,
+               struct status *st);
+};
+void pages_init(struct etcd_pages *p, struct etcd *e, struct text folder, uint64_t revision); /* folder: "pods/"; empty: all */
+void pages_deinit(struct etcd_pages *p);
+struct text pages_request(struct etcd_pages *p); /* the next page's body; lives in p */
+int pages_take(struct etcd_pages *p, struct text answer, struct status *st); /* 1: there are more pages; -1: st */
+/* The key's path in e->scratch, without our prefix; false: it is not one of ours. */
+bool etcd_decode_path(struct etcd *e, struct text key, struct text *ret_full, struct text *ret_path);
+
+void reads_submit(struct etcd *e, struct revision_read *read); /* any thread */
+void reads_take(struct etcd *e); /* those that were submitted */
+void reads_kick(struct etcd *e); /* tries again what waits for another try */
+void reads_stop(struct etcd *e); /* tells those that are left; the client has ended */
+
 /* --- etcd_watch.c ------------------------------------------------------------------------------------------------- */
 
 struct etcd_stream {
@@ -176,6 +200,7 @@ struct etcd {
     struct etcd_call ask_call;
     bool ask_is_running;
     struct list asked;      /* those whom the running call will answer */
+    struct list reads;      /* of the past, under way */
     int64_t backoff_ms;
     struct buffer scratch;  /* a decoded key */
     struct buffer value;    /* a decoded value */
@@ -189,6 +214,7 @@ struct etcd {
     pthread_cond_t idle;     /* no writes are left */
     struct list submitted;   /* mu: etcd_write.link */
     struct list asks;        /* mu: for the next call */
+    struct list new_reads;   /* mu */
     bool take_is_queued;     /* mu */
     bool is_idle;            /* mu: nothing is under way */
 };
@@ -198,3 +224,5 @@ void etcd_heard(struct etcd *e, uint64_t revision); /* an answer came, with this
 void etcd_kick_later(struct etcd *e);               /* something waits for another try */
 void etcd_queue_take(struct etcd *e);               /* any thread, mu not held: new writes or asks wait */
 void etcd_asks_begin(struct etcd *e);
+/* The whole of one list behind the other. */
+void etcd_move_all(struct list *from, struct list *to);

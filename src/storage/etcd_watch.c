@@ -12,7 +12,6 @@
 #include "storage/etcd_internal.h"
 
 #define LINE_MAX_BYTES ((size_t)512 << 20) /* one message: etcd sends at most a thousand revisions in one */
-#define PAGE_KEYS 500
 #define PAGE_TIMEOUT_MS 30000
 #define SILENT_MS 3000
 #define STEADY_MS 2000 /* a stream that lived so long was a good one */
@@ -20,21 +19,10 @@
 
 /* --- changes ------------------------------------------------------------------------------------------------------ */
 
-/* The key's path in e->scratch, without our prefix; false: it is not one of ours. */
-static bool decode_path(struct etcd *e, struct text key, struct text *ret_full, struct text *ret_path)
-{
-    buffer_clear(&e->scratch);
-    if (!base64_add_decoded(&e->scratch, BASE64_STANDARD, key))
-        return false;
-    *ret_full = buffer_text(&e->scratch);
-    *ret_path = text_from(*ret_full, e->prefix_n);
-    return text_starts(*ret_full, etcd_prefix(e)) && ret_path->n;
-}
-
 static void apply_event(struct etcd *e, const struct etcd_event *event)
 {
     struct text full, path, stored = TEXT_NONE;
-    if (event->kv.mod_revision <= e->applied || !decode_path(e, event->kv.key, &full, &path))
+    if (event->kv.mod_revision <= e->applied || !etcd_decode_path(e, event->kv.key, &full, &path))
         return;
     struct storage_write *own = writes_observe(e, full, event);
     if (!event->is_delete && own) {
@@ -165,97 +153,54 @@ void watch_start_stream(struct etcd *e)
 
 /* --- loading ------------------------------------------------------------------------------------------------------ */
 
-/* The pages of all our keys at one revision. */
-struct load {
-    struct etcd_call call; /* of a reload */
-    struct etcd *etcd;
-    struct buffer body, next, end; /* next: the first key of the next page; end: behind the last of all */
-    uint64_t revision;     /* 0: the first page will tell */
-    bool is_reload;
-};
-
-static void load_init(struct load *l, struct etcd *e)
+static int load_row(struct etcd_pages *p, struct text full, const struct etcd_kv *kv, const struct stored_change *row,
+                    struct status *st)
 {
-    *l = (struct load){.etcd = e, .call.etcd = e};
-    buffer_add(&l->next, etcd_prefix(e));
-    buffer_add(&l->end, etcd_prefix(e));
-    l->end.p[l->end.n - 1]++; /* '/' becomes '0': behind every key below */
-}
-
-static void load_deinit(struct load *l)
-{
-    call_clear(&l->call);
-    buffer_deinit(&l->body);
-    buffer_deinit(&l->next);
-    buffer_deinit(&l->end);
-}
-
-static struct text load_request(struct load *l)
-{
-    buffer_clear(&l->body);
-    etcd_write_range(&l->body, buffer_text(&l->next), buffer_text(&l->end), PAGE_KEYS, l->revision);
-    return buffer_text(&l->body);
-}
-
-static int load_kv(struct load *l, const struct etcd_kv *kv, struct status *st)
-{
-    struct etcd *e = l->etcd;
-    struct text full, path;
-    if (!decode_path(e, kv->key, &full, &path))
-        return status_set(st, STATUS_INTERNAL_ERROR, "etcd gave a key that was not asked for");
-    buffer_clear(&e->value);
-    buffer_room(&e->value, 1);
-    if (!base64_add_decoded(&e->value, BASE64_STANDARD, kv->value))
-        return status_set(st, STATUS_INTERNAL_ERROR, "etcd gave a value that is not base64");
-    if (l->is_reload)
-        writes_found(e, full, kv);
-    buffer_clear(&l->next);
-    buffer_add(&l->next, full);
-    buffer_add_char(&l->next, '\0');
-    const struct stored_change row = {.path = path, .value = buffer_text(&e->value), .revision = kv->mod_revision};
-    return e->sink->loaded(e->sink->ctx, &row, st);
-}
-
-/* 1: there are more pages. */
-static int load_page(struct load *l, struct text answer, struct status *st)
-{
-    struct etcd_range_answer a;
-    int result = 0;
-    if (!etcd_read_range(answer, &a) || (a.has_more && !a.kvs.n))
-        result = status_set(st, STATUS_INTERNAL_ERROR, "etcd gave a page of keys that cannot be read");
-    if (!l->revision)
-        l->revision = a.revision;
-    for (size_t i = 0; i < a.kvs.n && result == 0; i++)
-        result = load_kv(l, &a.kvs.p[i], st);
-    bool has_more = a.has_more;
-    vec_deinit(&a.kvs);
-    return result < 0 ? -1 : has_more;
+    struct etcd *e = p->etcd;
+    (void)full;
+    (void)kv;
+    return e->sink->loaded(e->sink->ctx, row, st);
 }
 
 int watch_load(struct etcd *e, uint64_t *ret_revision, struct status *st)
 {
-    CLEANUP(load_deinit) struct load l;
+    CLEANUP(pages_deinit) struct etcd_pages pages;
     CLEANUP(buffer_deinit) struct buffer answer = BUFFER_INIT;
     int more = 1;
-    load_init(&l, e);
+    pages_init(&pages, e, TEXT_NONE, 0);
+    pages.row = load_row;
     while (more == 1) {
-        if (call_wait(e, "/v3/kv/range", load_request(&l), PAGE_TIMEOUT_MS, &answer, st) != CALL_OK)
+        if (call_wait(e, "/v3/kv/range", pages_request(&pages), PAGE_TIMEOUT_MS, &answer, st) != CALL_OK)
             return -1;
-        more = load_page(&l, buffer_text(&answer), st);
+        more = pages_take(&pages, buffer_text(&answer), st);
     }
-    *ret_revision = l.revision;
+    *ret_revision = pages.revision;
     return more;
 }
 
 /* --- reloading ---------------------------------------------------------------------------------------------------- */
 
-static void reload_end(struct load *l, bool is_whole)
+struct reload {
+    struct etcd_call call;
+    struct etcd_pages pages;
+};
+
+static int reload_row(struct etcd_pages *p, struct text full, const struct etcd_kv *kv, const struct stored_change *row,
+                      struct status *st)
 {
-    struct etcd *e = l->etcd;
-    uint64_t revision = l->revision;
+    struct etcd *e = p->etcd;
+    writes_found(e, full, kv);
+    return e->sink->loaded(e->sink->ctx, row, st);
+}
+
+static void reload_end(struct reload *l, bool is_whole)
+{
+    struct etcd *e = l->call.etcd;
+    uint64_t revision = l->pages.revision;
     e->sink->reload_end(e->sink->ctx, is_whole ? revision : 0);
     e->stream.is_reloading = false;
-    load_deinit(l);
+    call_clear(&l->call);
+    pages_deinit(&l->pages);
     free(l);
     if (!is_whole) {
         etcd_kick_later(e);
@@ -270,10 +215,10 @@ static void reload_end(struct load *l, bool is_whole)
 
 static void reload_answered(struct etcd_call *call, enum call_outcome outcome)
 {
-    struct load *l = CONTAINER_OF(call, struct load, call);
-    int more = outcome == CALL_OK ? load_page(l, buffer_text(&call->x.body_in), &call->st) : -1;
+    struct reload *l = CONTAINER_OF(call, struct reload, call);
+    int more = outcome == CALL_OK ? pages_take(&l->pages, buffer_text(&call->x.body_in), &call->st) : -1;
     if (more == 1) {
-        call_send(call, "/v3/kv/range", load_request(l), PAGE_TIMEOUT_MS);
+        call_send(call, "/v3/kv/range", pages_request(&l->pages), PAGE_TIMEOUT_MS);
         return;
     }
     if (more < 0 && outcome != CALL_STOPPED)
@@ -283,14 +228,15 @@ static void reload_answered(struct etcd_call *call, enum call_outcome outcome)
 
 static void reload(struct etcd *e)
 {
-    struct load *l = xmalloc(sizeof(*l));
-    load_init(l, e);
-    l->is_reload = true;
+    struct reload *l = xcalloc(1, sizeof(*l));
+    pages_init(&l->pages, e, TEXT_NONE, 0);
+    l->pages.row = reload_row;
+    l->call.etcd = e;
     l->call.operation = "list";
     l->call.done = reload_answered;
     e->stream.is_reloading = true;
     e->sink->reload_begin(e->sink->ctx);
-    call_send(&l->call, "/v3/kv/range", load_request(l), PAGE_TIMEOUT_MS);
+    call_send(&l->call, "/v3/kv/range", pages_request(&l->pages), PAGE_TIMEOUT_MS);
 }
 
 /* --- by the clock ------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "storage/cache_internal.h"
 #include "storage/expiry.h"
+#include "storage/past.h"
 
 #define HISTORY_MS (5 * 60 * 1000)
 #define TICK_MS 1000
@@ -42,6 +43,7 @@ struct storage {
     struct timers *timers; /* NULL: no progress, no waiting */
     struct timer tick;
     struct expiry *expiry; /* NULL: the engine's affair, or there are no timers */
+    struct past *past;     /* NULL: the engine knows no more of the past than the caches */
     size_t ring_max_events;
     struct metric_cell *size;
     atomic_bool is_stopping;
@@ -517,6 +519,7 @@ static void tick(struct timer *t)
         cache_trim(s->caches[i]);
         cache_progress(s->caches[i]);
     }
+    past_trim(s->past);
     if (s->backend->ops->trim)
         s->backend->ops->trim(s->backend);
     if (s->count_ms >= 0 && clock_mono_ms() >= s->count_next_ms)
@@ -535,6 +538,7 @@ static void register_metrics(void)
 static void make_cache(struct storage *s, const struct resource_type *type)
 {
     struct cache *c = cache_new(type, &s->clock);
+    c->has_past = s->backend->ops->read_at;
     s->caches[s->n_caches++] = c;
     map_put(&s->by_prefix, type->storage_prefix, c);
 }
@@ -546,9 +550,22 @@ static void storage_free(struct storage *s)
     free(s->caches);
     vec_deinit(&s->gathered);
     expiry_free(s->expiry);
+    past_free(s->past);
     map_deinit(&s->by_prefix);
     pthread_mutex_destroy(&s->mu);
     free(s);
+}
+
+/* For past.c. False: the storage is ending. */
+static bool begin_read(void *ctx, struct revision_read *r)
+{
+    struct storage *s = ctx;
+    atomic_fetch_add(&s->n_submitting, 1);
+    bool is_stopping = atomic_load(&s->is_stopping);
+    if (!is_stopping)
+        s->backend->ops->read_at(s->backend, r);
+    atomic_fetch_sub(&s->n_submitting, 1);
+    return !is_stopping;
 }
 
 int storage_start(const struct storage_options *opt, struct storage **ret, struct status *st)
@@ -574,6 +591,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
     s->tick.fire = tick;
     if (s->timers && !s->backend->ops->expires_keys)
         s->expiry = expiry_new(s, s->timers);
+    if (s->backend->ops->read_at)
+        s->past = past_new(&s->sink, begin_read, s);
     s->size = metric_cell(&size_metric, s->backend->ops->name);
     pthread_mutex_init(&s->mu, NULL);
     list_init(&s->waiters);
@@ -799,6 +818,21 @@ void storage_refresh(struct storage *s, void (*done)(void *ctx, struct status *s
         status_set(&r->ask.st, STATUS_SERVICE_UNAVAILABLE, "the server is shutting down");
         refresh_end(r, &r->ask.st);
     }
+}
+
+/* --- reads of the past -------------------------------------------------------------------------------------------- */
+
+void storage_snapshot_at(struct storage *s, struct cache *c, uint64_t revision,
+                         void (*done)(void *ctx, struct snapshot *snapshot, struct status *st), void *ctx)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    struct snapshot snapshot;
+    if (cache_snapshot_at(c, revision, &snapshot, &st) == 0)
+        done(ctx, &snapshot, NULL);
+    else if (st.reason == STATUS_EXPIRED && s->past)
+        past_snapshot(s->past, c, revision, done, ctx);
+    else
+        done(ctx, NULL, &st);
 }
 
 int revision_parse(struct text t, uint64_t *ret, struct status *st)

@@ -420,6 +420,189 @@ START_TEST(keys_expire_by_shared_leases)
 }
 END_TEST
 
+/* --- the past: what was before the caches' history begins --- */
+
+enum { PAST_MAX = 12 };
+struct past_answer {
+    struct snapshot snapshot;
+    struct status st;
+    bool is_told;
+};
+static struct past_answer answers[PAST_MAX];
+static pthread_mutex_t past_mu = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t past_told = PTHREAD_COND_INITIALIZER;
+
+static void note_past(void *ctx, struct snapshot *snapshot, struct status *st)
+{
+    struct past_answer *a = ctx;
+    pthread_mutex_lock(&past_mu);
+    ck_assert(!a->is_told);
+    a->is_told = true;
+    if (snapshot)
+        a->snapshot = *snapshot;
+    else
+        status_move(&a->st, st);
+    pthread_cond_signal(&past_told);
+    pthread_mutex_unlock(&past_mu);
+}
+
+static void ask_past(struct house *h, int i, uint64_t revision)
+{
+    answers[i] = (struct past_answer){0};
+    storage_snapshot_at(h->storage, cache_of(h), revision, note_past, &answers[i]);
+}
+
+static struct past_answer *past_wait(int i)
+{
+    pthread_mutex_lock(&past_mu);
+    while (!answers[i].is_told)
+        pthread_cond_wait(&past_told, &past_mu);
+    pthread_mutex_unlock(&past_mu);
+    return &answers[i];
+}
+
+static void past_expect(int i, uint64_t revision, const char *keys_and_colors)
+{
+    CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
+    struct past_answer *a = past_wait(i);
+    struct tree_iter it;
+    ck_assert_msg(!a->st.reason, "%s", a->st.message);
+    ck_assert_uint_eq(a->snapshot.revision, revision);
+    tree_iter_init(&it, &object_tree_ops, a->snapshot.tree);
+    for (struct object *o; (o = tree_iter_next(&it));)
+        buffer_addf(&b, "%.*s@%llu=%.*s ", TEXT_ARG(o->key), (unsigned long long)o->revision, TEXT_ARG(o->fields[0]));
+    ck_assert_str_eq(buffer_str(&b), keys_and_colors);
+    snapshot_release(&a->snapshot);
+}
+
+static void past_expect_failure(int i, enum status_reason reason)
+{
+    struct past_answer *a = past_wait(i);
+    ck_assert_int_eq(a->st.reason, reason);
+    ck_assert_ptr_null(a->snapshot.tree);
+    status_clear(&a->st);
+}
+
+/* Revisions 2 to 7 of things; the caches are then made anew. */
+static void house_with_past(struct house *h)
+{
+    house_new(h, 0);
+    ck_assert_uint_eq(put(h->storage, "ns/a", "\"color\":\"red\""), 2);
+    ck_assert_uint_eq(put(h->storage, "ns/b", "\"color\":\"red\""), 3);
+    ck_assert_uint_eq(put(h->storage, "ns/a", "\"color\":\"blue\""), 4);
+    ck_assert_uint_eq(put_labelled(h->storage, &rooms, "hall", NULL, ""), 5);
+    ck_assert_uint_eq(del(h->storage, "ns/a"), 6);
+    ck_assert_uint_eq(put(h->storage, "ns/c", "\"color\":\"green\""), 7);
+    house_close(h);
+    house_open(h, 0);
+}
+
+START_TEST(the_past_is_read_from_the_store)
+{
+    struct house h;
+    CLEANUP(status_clear) struct status st = {0};
+    struct snapshot s;
+    house_with_past(&h);
+    ck_assert_int_lt(cache_snapshot_at(cache_of(&h), 4, &s, &st), 0); /* the caches do not know */
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < PAST_MAX; i++) /* more than run at once, some of them twice */
+            ask_past(&h, i, (uint64_t)(2 + i % 6));
+        for (int i = 0; i < PAST_MAX; i += 6) {
+            past_expect(i, 2, "ns/a@2=red ");
+            past_expect(i + 1, 3, "ns/a@2=red ns/b@3=red ");
+            past_expect(i + 2, 4, "ns/a@4=blue ns/b@3=red ");
+            past_expect(i + 3, 5, "ns/a@4=blue ns/b@3=red ");
+            past_expect(i + 4, 6, "ns/b@3=red ");
+            past_expect(i + 5, 7, "ns/b@3=red ns/c@7=green ");
+        }
+    }
+    ask_past(&h, 0, 3); /* what is as it was takes no memory */
+    struct object *now = cache_get(cache_of(&h), TEXT("ns/b"));
+    ck_assert_ptr_eq(tree_get(&object_tree_ops, past_wait(0)->snapshot.tree, TEXT("ns/b")), now);
+    object_unref(now);
+    snapshot_release(&answers[0].snapshot);
+    ask_past(&h, 0, 8);
+    past_expect_failure(0, STATUS_TIMEOUT); /* of the future */
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_past_of_many_keys_comes_in_pages)
+{
+    enum { N = 1203 };
+    struct house h;
+    static struct waited_write writes[N];
+    static char keys[N][16];
+    house_new(&h, 0);
+    for (int i = 0; i < N; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "ns/x%04d", i);
+        begin_write(h.storage, &writes[i], keys[i], "\"color\":\"red\"");
+    }
+    for (int i = 0; i < N; i++)
+        write_wait(&writes[i]);
+    uint64_t then = storage_revision(h.storage);
+    for (int i = 0; i < N; i += 100)
+        del(h.storage, keys[i]);
+    house_close(&h);
+    house_open(&h, 0);
+    ask_past(&h, 0, then);
+    struct past_answer *a = past_wait(0);
+    ck_assert_msg(!a->st.reason, "%s", a->st.message);
+    ck_assert_uint_eq(tree_count(a->snapshot.tree), N);
+    for (int i = 0; i < N; i++)
+        ck_assert_ptr_nonnull(tree_get(&object_tree_ops, a->snapshot.tree, t_of(keys[i])));
+    snapshot_release(&a->snapshot);
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_past_that_is_compacted_has_expired)
+{
+    struct house h;
+    house_with_past(&h);
+    ask_past(&h, 0, 5);
+    past_expect(0, 5, "ns/a@4=blue ns/b@3=red ");
+    compact_by_hand(6);
+    for (int i = 0; i < 3; i++) /* one waits for the others */
+        ask_past(&h, i, (uint64_t)(2 + i));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_str_eq(past_wait(i)->st.message, "The resourceVersion for the provided list is too old.");
+        past_expect_failure(i, STATUS_EXPIRED);
+    }
+    ask_past(&h, 0, 6);
+    past_expect(0, 6, "ns/b@3=red ");
+    house_free(&h);
+}
+END_TEST
+
+START_TEST(a_past_that_cannot_be_had_now_is_waited_for)
+{
+    struct house h;
+    house_with_past(&h);
+    etcd_server_kill(&server);
+    for (int i = 0; i < 4; i++)
+        ask_past(&h, i, (uint64_t)(2 + i));
+    usleep(200000);
+    etcd_server_start(&server, h.folder);
+    past_expect(0, 2, "ns/a@2=red ");
+    past_expect(1, 3, "ns/a@2=red ns/b@3=red ");
+    past_expect(2, 4, "ns/a@4=blue ns/b@3=red ");
+    past_expect(3, 5, "ns/a@4=blue ns/b@3=red ");
+    house_close(&h);
+    house_open(&h, 0);
+    etcd_server_kill(&server);
+    for (int i = 0; i < 4; i++)
+        ask_past(&h, i, (uint64_t)(2 + i));
+    usleep(100000);
+    house_close(&h); /* the end comes first: all are told */
+    for (int i = 0; i < 4; i++)
+        past_expect_failure(i, STATUS_SERVICE_UNAVAILABLE);
+    etcd_server_start(&server, h.folder);
+    house_open(&h, 0);
+    house_free(&h);
+}
+END_TEST
+
 START_TEST(a_start_without_etcd_says_why)
 {
     static const struct {
@@ -446,6 +629,8 @@ int main(void)
     const TTest *const tests[] = {ENGINE_TESTS, changes_of_others_are_seen, a_conflict_tells_what_is_there,
                                   a_compaction_behind_the_watch_reloads, lost_answers_are_found_out, an_answer_that_does_not_come_is_found_out,
                                   a_paused_etcd_is_waited_for, nobody_there_is_said_so, keys_expire_by_shared_leases,
+                                  the_past_is_read_from_the_store, a_past_of_many_keys_comes_in_pages,
+                                  a_past_that_is_compacted_has_expired, a_past_that_cannot_be_had_now_is_waited_for,
                                   a_start_without_etcd_says_why};
     if (access(etcd_program(), X_OK) != 0) {
         printf("skip: there is no %s; install etcd-server\n100%%: Checks: 0, Failures: 0, Errors: 0\n", etcd_program());
