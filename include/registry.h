@@ -220,7 +220,7 @@ struct list_request {
     int64_t limit;              /* 0: all */
     struct text continue_token; /* opaque, of an earlier page */
     struct text resource_version, resource_version_match; /* as sent */
-    const struct past_state *past; /* see listing_open; NULL: only the cache is asked for what was. Lives as long as the listing. */
+    const struct past_state *past; /* see listing_open; NULL: what is older than the cache's history has expired */
 };
 /* A list under way: a snapshot and a position; no lock, no copy. */
 struct listing {
@@ -242,9 +242,9 @@ struct listing {
  * own. */
 void list_request_check(const struct list_request *req, struct field_errors *errs);
 /* Takes the snapshot. Freshness is the caller's: when *ret_wait_for is not 0 the store must reach that revision first
- * (storage_wait), or when it is beyond that already, request.past must be filled for it (storage_snapshot_at); then call again.
- * BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone; for a token that
- * is, with another one that goes on at the newest revision. The request's texts must live as long as the listing. */
+ * (storage_wait) or, when it is beyond it already, request.past be filled for it (storage_snapshot_at); then call again.
+ * BAD_REQUEST for bad tokens and versions, EXPIRED for those that are gone; for a token that is, with another one that goes on
+ * at the newest revision. The request's texts must live as long as the listing. */
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);
 struct object *listing_next(struct listing *l); /* borrowed from the snapshot; NULL at the end or limit */
