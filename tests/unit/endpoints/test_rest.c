@@ -455,5 +455,38 @@ START_TEST(scale_and_binding)
 }
 END_TEST
 
+START_TEST(evictions_ask_the_budget)
+{
+    struct fixture f;
+    struct reply r;
+
+    fixture_start(&f);
+    make_namespace(&f);
+    ck_code(post(&f, "/api/v1/namespaces/demo/pods",
+                 "{\"metadata\":{\"name\":\"p\",\"labels\":{\"a\":\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}"),
+            201);
+    ck_code(call(&f, "PATCH", "/api/v1/namespaces/demo/pods/p/status", "Content-Type: application/merge-patch+json\r\n",
+                 "{\"status\":{\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"),
+            200);
+    ck_code(post(&f, "/apis/policy/v1/namespaces/demo/poddisruptionbudgets",
+                 "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"minAvailable\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}}}}"),
+            201);
+    r = post(&f, "/api/v1/namespaces/demo/pods/p/eviction", "{\"metadata\":{\"name\":\"p\"}}");
+    ck_code(r, 429); /* nobody has counted the pods yet */
+    ck_has(r.body, "still being processed");
+    ck_code(call(&f, "PATCH", "/apis/policy/v1/namespaces/demo/poddisruptionbudgets/d/status",
+                 "Content-Type: application/merge-patch+json\r\n",
+                 "{\"status\":{\"observedGeneration\":1,\"disruptionsAllowed\":1}}"),
+            200);
+    ck_code(post(&f, "/api/v1/namespaces/demo/pods/p/eviction", "{\"metadata\":{\"name\":\"p\"}}"), 201);
+    r = get(&f, "/apis/policy/v1/namespaces/demo/poddisruptionbudgets/d");
+    ck_has(r.body, "\"disruptedPods\":{\"p\":");
+    ck_has(r.body, "\"disruptionsAllowed\":0");
+    ck_code(get(&f, "/api/v1/namespaces/demo/pods/p"), 404);
+    fixture_stop(&f);
+}
+END_TEST
+
 UNIT_MAIN("endpoints/rest", create_get_update_delete, patches, lists, forms, other_versions, defaults_of_the_stored_version,
-          bodies_that_are_refused, paths, collection, scale_and_binding)
+          bodies_that_are_refused, paths, collection, scale_and_binding,
+          evictions_ask_the_budget)
