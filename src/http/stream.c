@@ -277,7 +277,8 @@ static struct text make_record(struct stream *s, char dst[RECORD_BYTES])
     char length[FRAME_BYTES];
     size_t length_n = (size_t)snprintf(length, sizeof(length), "%zx\r\n", n);
     memcpy(dst + lead - length_n, length, length_n);
-    memcpy(dst + lead + n, "\r\n", 2);
+    dst[lead + n] = '\r';
+    dst[lead + n + 1] = '\n';
     return (struct text){dst + lead - length_n, length_n + n + 2};
 }
 
