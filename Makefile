@@ -131,7 +131,7 @@ bench: all $(BUILD)/bench/bench_authz $(BUILD)/bench/bench_authn ## Print the CP
 	$(Q)$(BUILD)/bench/bench_authn
 
 san: ## Build and run all tests under ASan and UBSan, in build/san
-	$(Q)$(MAKE) --no-print-directory BUILD=build/san OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DKS_ARENA_MALLOC' check
+	$(Q)ulimit -s 65536; $(MAKE) --no-print-directory BUILD=build/san OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DKS_ARENA_MALLOC' check
 tsan: ## Build and run all tests under TSan, in build/tsan
 	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan OPT=-O1 SANITIZE='-fsanitize=thread -fno-omit-frame-pointer' check
 

@@ -13,7 +13,11 @@
 
 #include "base/memory.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define STACK_BYTES ((size_t)64 << 20) /* its frames are several times as large */
+#else
 #define STACK_BYTES ((size_t)8 << 20)
+#endif
 
 struct workers {
     pthread_mutex_t mu; /* guards all below; nothing is called with it held */

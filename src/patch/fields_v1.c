@@ -129,7 +129,8 @@ static struct text field_name(struct arena *a, struct text name)
 {
     char *p = arena_alloc(a, name.n + 2);
 
-    memcpy(p, "f:", 2);
+    p[0] = 'f';
+    p[1] = ':';
     if (name.n)
         memcpy(p + 2, name.p, name.n);
     return (struct text){p, name.n + 2};

@@ -267,14 +267,12 @@ static int by_manager(const void *x, const void *y)
 static int fail_conflicts(struct arena *a, struct conflicts *conflicts, struct status *st)
 {
     struct buffer b = BUFFER_IN(a);
-    const struct manager *last = NULL;
 
     qsort(conflicts->p, conflicts->n, sizeof(*conflicts->p), by_manager);
     for (size_t i = 0; i < conflicts->n && conflicts->n > 1; i++) {
-        if (conflicts->p[i].with != last)
+        if (i == 0 || conflicts->p[i].with != conflicts->p[i - 1].with)
             buffer_addf(&b, "%sconflicts with %s:", b.n ? "\n" : "", manager_text(a, conflicts->p[i].with));
         buffer_addf(&b, "\n- %.*s", TEXT_ARG(conflicts->p[i].path));
-        last = conflicts->p[i].with;
     }
     if (conflicts->n == 1)
         status_record(st, STATUS_CONFLICT, "Apply failed with 1 conflict: conflict with %s: %.*s",

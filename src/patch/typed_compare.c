@@ -101,8 +101,11 @@ static void compare_items(struct comparing *c, const struct shape *s, const stru
             p = NULL;
         if (order < 0)
             q = NULL;
+        const struct item *either = p ? p : q;
+        if (!either)
+            break; /* never: one of the lists goes on */
         compare_item(c, s, &of_x, p, &of_y, q, &d);
-        add(&b, p ? &p->at : &q->at, &d);
+        add(&b, &either->at, &d);
         i += p ? p->repeats : 0;
         j += q ? q->repeats : 0;
     }

@@ -87,13 +87,13 @@ static bool is_zero(const struct field_decl *f, const char *w)
 /* PATH, !PATH, PATH=VALUE, PATH!=VALUE */
 static void emit_condition(struct place at, const struct type_decl *t, const char *w)
 {
-    const struct field_decl *f;
+    const struct field_decl *f = NULL;
     const char *equals = strchr(w, '=');
     bool is_not = *w == '!', differs = equals && equals > w && equals[-1] == '!';
     size_t n = equals ? (size_t)(equals - w) - differs : strlen(w + is_not);
     const char *path = path_init(at, t, copy(w + is_not, n), &f), *value = NULL;
 
-    if (equals && (is_not || !(value = scalar_init(at, &f->type, equals + 1))))
+    if (equals && (is_not || !f || !(value = scalar_init(at, &f->type, equals + 1))))
         fail(at, "not a condition: %s", w);
     fprintf(out, "{%s,%d,%s},", path,
             is_not ? TEST_IS_UNSET : !equals ? TEST_IS_SET : differs ? TEST_DIFFERS : TEST_EQUALS, value ? value : "{0}");
@@ -149,8 +149,10 @@ static void emit_rule(const struct type_decl *t, const struct rule_decl *r, size
     } else if (*r->value == '=') {
         rule_head(path, RULE_COPY);
         fprintf(out, ".from=%s,", path_init(r->at, t, r->value + 1, &source));
-    } else {
+    } else if (f) {
         emit_value(r->at, f, path, r->value);
+    } else {
+        fail(r->at, "a rule for a whole type needs a function");
     }
     if (r->conditions.n)
         fprintf(out, ".n_conditions=%zu,.conditions=conditions+%zu,", r->conditions.n, first_condition);
