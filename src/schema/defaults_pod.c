@@ -106,7 +106,7 @@ static bool is_bracketed_domain(struct text t)
     if (!end || end == t.p + 1)
         return false;
     for (const char *c = t.p + 1; c < end; c++)
-        if (!memchr("0123456789abcdefABCDEF:", *c, 23))
+        if (text_find(TEXT("0123456789abcdefABCDEF:"), *c) < 0)
             return false;
     t = text_from(t, (size_t)(end - t.p) + 1);
     return !t.n || (t.p[0] == ':' && is_port(text_from(t, 1)));

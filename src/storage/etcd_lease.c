@@ -71,7 +71,7 @@ static void ask(struct etcd *e, struct lease_bucket *b)
     b->call.operation = "leaseGrant";
     b->call.done = granted;
     buffer_clear(&b->body);
-    buffer_addf(&b->body, "{\"TTL\":\"%lld\"}", (long long)(b->ttl_s + reuse_s(e, b->ttl_s)));
+    buffer_addf(&b->body, "{\"TTL\":\"%lld\"}", (long long)b->ttl_s + reuse_s(e, b->ttl_s));
     call_send(&b->call, "/v3/lease/grant", buffer_text(&b->body), 5000);
 }
 

@@ -228,7 +228,7 @@ static const char set_up_sql[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FU
 
 static int open_database(const char *path, sqlite3 **ret, struct status *st)
 {
-    int version, rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int version = 0, rc = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_extended_result_codes(*ret, 1);
     if (rc != SQLITE_OK)
