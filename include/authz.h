@@ -49,12 +49,10 @@ struct authz_rules {
     struct arena *arena;
     struct policy_rule *p;
     size_t n, cap;
-    bool is_incomplete;  /* some mode cannot list its rules */
-    struct text *errors; /* one for each mode that had some */
-    size_t n_errors, cap_errors;
+    bool is_incomplete;      /* some mode cannot list its rules */
+    struct text_list errors; /* one for each mode that had some */
 };
 void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule);
-void authz_rules_fail(struct authz_rules *rules, struct text error);
 
 /* --- modes --- */
 

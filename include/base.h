@@ -16,6 +16,7 @@
 #include "base/random.h"     /* randomness, UUIDs */
 #include "base/status.h"     /* the one error type */
 #include "base/text.h"       /* views */
+#include "base/text_list.h"  /* arrays of them */
 #include "base/tree.h"       /* the persistent ordered tree */
 #include "base/value.h"      /* object trees */
 #include "base/watched_file.h" /* files that are read again when they change */

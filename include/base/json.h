@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/buffer.h"
+#include "base/text_list.h"
 #include "base/value.h"
 
 #define JSON_DEPTH_MAX 10000 /* as Go's encoding/json */
@@ -21,11 +22,6 @@ struct json_options {
     bool merge_duplicates;
     bool copy_strings; /* otherwise strings without escapes point into the input, which must outlive the arena */
 };
-struct text_list {
-    struct text *p;
-    size_t n, cap; /* in the arena of the reader */
-};
-void text_list_add(struct arena *a, struct text_list *list, struct text t);
 
 /* Exactly one JSON value, white space around it. BAD_REQUEST with the wording of Go's decoder otherwise, e.g.
  * "invalid character 'x' looking for beginning of value", "unexpected end of JSON input". */

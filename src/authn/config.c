@@ -188,14 +188,6 @@ static void check_url(struct field_errors *errs, const char *path, struct text u
 /* --- checks of an issuer
  * -------------------------------------------------------------------------------------------------- */
 
-static bool list_has(const struct text_list *list, struct text t)
-{
-    for (size_t i = 0; list && i < list->n; i++)
-        if (text_eq(list->p[i], t))
-            return true;
-    return false;
-}
-
 static const char *below(struct field_errors *errs, const char *path, const char *name)
 {
     return arena_printf(errs->arena, "%s.%s", path, name);
@@ -213,7 +205,7 @@ static void check_audiences(struct field_errors *errs, const char *path, const s
         const struct value bad = value_string(audiences->p[i]);
         if (!audiences->p[i].n)
             field_error(errs, FIELD_REQUIRED, item, NULL, "%s", "");
-        if (list_has(&seen, audiences->p[i]))
+        if (text_list_has(&seen, audiences->p[i]))
             field_error(errs, FIELD_DUPLICATE, item, &bad, "%s", "");
         text_list_add(errs->arena, &seen, audiences->p[i]);
     }
@@ -265,7 +257,7 @@ static void check_issuer(struct field_errors *errs, const char *path, const stru
 
     if (!i->url.n)
         field_error(errs, FIELD_REQUIRED, below(errs, path, "url"), NULL, "%s", "");
-    if (i->url.n && list_has(disallowed, i->url)) {
+    if (i->url.n && text_list_has(disallowed, i->url)) {
         struct buffer b = BUFFER_IN(errs->arena);
         for (size_t k = 0; k < disallowed->n; k++)
             buffer_addf(&b, "%s%.*s", k ? " " : "", TEXT_ARG(disallowed->p[k]));
@@ -328,7 +320,7 @@ static void check_claim_rules(struct field_errors *errs, const char *path, const
             if (message.n)
                 field_error(errs, FIELD_INVALID, below(errs, at, "message"), &bad_message,
                             "may not be specified when claim is set");
-            if (list_has(&seen, claim))
+            if (text_list_has(&seen, claim))
                 field_error(errs, FIELD_DUPLICATE, below(errs, at, "claim"), &bad_claim, "%s", "");
             text_list_add(errs->arena, &seen, claim);
         } else {
@@ -419,7 +411,7 @@ static void check_mappings(struct field_errors *errs, const char *path, const st
         struct text expression = value_get_text(&extra->items[i], TEXT("valueExpression"));
         const struct value bad = value_string(key);
         check_extra_key(errs, below(errs, at, "key"), key);
-        if (list_has(&seen, key)) {
+        if (text_list_has(&seen, key)) {
             field_error(errs, FIELD_DUPLICATE, below(errs, at, "key"), &bad, "%s", "");
             continue;
         }
@@ -469,10 +461,10 @@ static void check_all(struct field_errors *errs, const struct authn_config *c, c
             check_mappings(errs, path, value_get(tree, TEXT("claimMappings")));
             check_user_rules(errs, path, value_get(tree, TEXT("userValidationRules")));
         }
-        if (list_has(&urls, issuer->url))
+        if (text_list_has(&urls, issuer->url))
             field_error(errs, FIELD_DUPLICATE, below(errs, path, "issuer.url"), &url, "%s", "");
         text_list_add(errs->arena, &urls, issuer->url);
-        if (issuer->discovery_url.n && list_has(&discovery_urls, issuer->discovery_url))
+        if (issuer->discovery_url.n && text_list_has(&discovery_urls, issuer->discovery_url))
             field_error(errs, FIELD_DUPLICATE, below(errs, path, "issuer.discoveryURL"), &discovery, "%s",
                         "");
         text_list_add(errs->arena, &discovery_urls, issuer->discovery_url);

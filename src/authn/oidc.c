@@ -209,20 +209,12 @@ static const char *time_problem(const struct value *claims)
     return NULL;
 }
 
-static bool list_has(const struct text_list *list, struct text t)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (text_eq(list->p[i], t))
-            return true;
-    return false;
-}
-
 static bool is_for_us(const struct checking *c, const struct jwt *t)
 {
     struct text_list audiences = jwt_audiences(c->q->arena, &t->claims);
 
     for (size_t i = 0; i < audiences.n; i++)
-        if (list_has(&c->issuer->config->audiences, audiences.p[i]))
+        if (text_list_has(&c->issuer->config->audiences, audiences.p[i]))
             return true;
     return false;
 }
@@ -237,7 +229,7 @@ static enum authn_decision verify_by(struct checking *c, const struct jwt *t, st
         return refuse(c->q, "oidc: verify token: oidc: expected audience not found in the token");
     if (problem)
         return refuse(c->q, "oidc: verify token: oidc: %s", problem);
-    if (!list_has(&c->method->algs, t->alg))
+    if (!text_list_has(&c->method->algs, t->alg))
         return refuse(c->q, "oidc: verify token: oidc: id token signed with unsupported algorithm");
     switch (provider_verify(p, t, c->q->may_block)) {
     case PROVIDER_SIGNED:
@@ -564,7 +556,7 @@ static int take_algs(struct oidc_method *m, const struct text_list *wanted, stru
     if (!wanted)
         m->algs = known;
     for (size_t i = 0; wanted && i < wanted->n; i++) {
-        if (!list_has(&known, wanted->p[i]))
+        if (!text_list_has(&known, wanted->p[i]))
             return status_set(st, STATUS_BAD_REQUEST, "oidc: unsupported signing alg: \"%.*s\"",
                               TEXT_ARG(wanted->p[i]));
         text_list_add(m->arena, &m->algs, arena_text(m->arena, wanted->p[i]));

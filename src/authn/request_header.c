@@ -45,10 +45,7 @@ static void read_extra(const struct request_header_method *m, const struct reque
 
 static bool is_allowed(const struct request_header_method *m, struct text common_name)
 {
-    for (size_t i = 0; i < m->names.allowed.n; i++)
-        if (text_eq(m->names.allowed.p[i], common_name))
-            return true;
-    return m->names.allowed.n == 0;
+    return m->names.allowed.n == 0 || text_list_has(&m->names.allowed, common_name);
 }
 
 static enum authn_decision request_header_authenticate(struct authn_method *method, struct request *r,

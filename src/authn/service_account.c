@@ -29,26 +29,13 @@ static enum authn_decision refuse(struct token_question *q, const char *why)
 
 static bool has_issuer(const struct service_account_method *m, struct text issuer)
 {
-    if (m->is_legacy)
-        return text_is(issuer, LEGACY_ISSUER);
-    for (size_t i = 0; i < m->sa->issuers.n; i++)
-        if (text_eq(issuer, m->sa->issuers.p[i]))
-            return true;
-    return false;
+    return m->is_legacy ? text_is(issuer, LEGACY_ISSUER) : text_list_has(&m->sa->issuers, issuer);
 }
 
 static bool is_signed(const struct service_accounts *sa, const struct jwt *t)
 {
     for (size_t i = 0; i < sa->keys.n; i++)
         if ((!t->kid.n || text_eq(t->kid, sa->keys.p[i].kid)) && jwt_verify(t, sa->keys.p[i].key))
-            return true;
-    return false;
-}
-
-static bool contains(const struct text_list *list, struct text t)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (text_eq(list->p[i], t))
             return true;
     return false;
 }
@@ -63,10 +50,7 @@ static bool fits_audience(const struct service_accounts *sa, const struct jwt *t
         authn_count_service_account(LEGACY_TOKEN);
         of_token = sa->audiences;
     }
-    q->ret_audiences = (struct text_list){0};
-    for (size_t i = 0; i < of_token.n; i++)
-        if (contains(wanted, of_token.p[i]))
-            text_list_add(q->arena, &q->ret_audiences, of_token.p[i]);
+    q->ret_audiences = text_list_common(q->arena, &of_token, wanted);
     return q->ret_audiences.n || !sa->audiences.n;
 }
 

@@ -101,13 +101,9 @@ static void add_object(struct arena *a, struct value *to, const char *key, const
 
 static bool is_for_api_server(const struct service_accounts *sa, const struct text_list *audiences)
 {
-    for (size_t i = 0; i < audiences->n; i++) {
-        size_t j = 0;
-        while (j < sa->audiences.n && !text_eq(audiences->p[i], sa->audiences.p[j]))
-            j++;
-        if (j == sa->audiences.n)
+    for (size_t i = 0; i < audiences->n; i++)
+        if (!text_list_has(&sa->audiences, audiences->p[i]))
             return false;
-    }
     return true;
 }
 

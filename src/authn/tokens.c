@@ -19,30 +19,14 @@ struct tokens {
 
 /* --- the union --- */
 
-/* Which of the wanted the API server is; all of its own when nobody is asked for. */
-static void intersect(struct arena *a, const struct text_list *wanted, const struct text_list *own,
-                      struct text_list *ret)
-{
-    *ret = (struct text_list){0};
-    if (!wanted) {
-        *ret = *own;
-        return;
-    }
-    for (size_t i = 0; i < own->n; i++)
-        for (size_t j = 0; j < wanted->n; j++)
-            if (text_eq(own->p[i], wanted->p[j])) {
-                text_list_add(a, ret, own->p[i]);
-                break;
-            }
-}
-
 static enum authn_decision ask_one(struct tokens *t, struct token_method *m, struct token_question *q)
 {
-    struct text_list audiences;
+    struct text_list audiences = t->api_audiences;
 
     if (!m->is_audience_agnostic)
         return m->authenticate(m, q);
-    intersect(q->arena, q->audiences, &t->api_audiences, &audiences);
+    if (q->audiences)
+        audiences = text_list_common(q->arena, &t->api_audiences, q->audiences);
     if (q->audiences && !audiences.n)
         return AUTHN_NO_OPINION;
     enum authn_decision d = m->authenticate(m, q);

@@ -103,20 +103,6 @@ static bool read_user(struct arena *a, const struct value *user, struct user_inf
     return read_extra(a, value_get(user, TEXT("extra")), ret);
 }
 
-/* Those wanted that the answer names, or that the API server is when it names none. */
-static struct text_list common(struct arena *a, const struct text_list *wanted, const struct text_list *named)
-{
-    struct text_list ret = {0};
-
-    for (size_t i = 0; i < wanted->n; i++)
-        for (size_t j = 0; j < named->n; j++)
-            if (text_eq(wanted->p[i], named->p[j])) {
-                text_list_add(a, &ret, wanted->p[i]);
-                break;
-            }
-    return ret;
-}
-
 static bool is_review(const struct webhook_method *m, const struct value *root)
 {
     const struct value *kind = value_get(root, TEXT("kind")), *version = value_get(root, TEXT("apiVersion"));
@@ -142,7 +128,8 @@ static enum authn_decision judge(const struct webhook_method *m, struct text ans
         !read_user(q->arena, value_get(status, TEXT("user")), &q->user))
         return refuse(q, "the webhook's answer has something that is not of its type");
     const struct text_list *wanted = wanted_audiences(m, q);
-    q->ret_audiences = common(q->arena, wanted, named.n ? &named : &m->api_audiences);
+    /* An answer that names no audience is for the API server. */
+    q->ret_audiences = text_list_common(q->arena, wanted, named.n ? &named : &m->api_audiences);
     if (wanted->n && !q->ret_audiences.n)
         return AUTHN_NO_OPINION;
     if (!good || good->kind != VALUE_BOOL || !good->boolean) {

@@ -106,8 +106,8 @@ static const char *lacks(const struct check *c, const struct policy_rule *rules,
     texts_print(&b, (struct text_span){user->groups, user->n_groups});
     buffer_add_str(&b, ") is attempting to grant RBAC permissions not currently held:");
     print_missing(&b, a, missing, n_missing);
-    if (own.n_errors)
-        buffer_addf(&b, "; resolution errors: [%.*s]", TEXT_ARG(own.errors[0]));
+    if (own.errors.n)
+        buffer_addf(&b, "; resolution errors: [%.*s]", TEXT_ARG(own.errors.p[0]));
     return buffer_str(&b);
 }
 

@@ -292,7 +292,7 @@ static void node_list_rules(struct authz_mode *m, const struct user_info *user, 
     if (!is_node(user))
         return;
     rules->is_incomplete = true;
-    authz_rules_fail(rules, TEXT("node authorizer does not support user rule resolution"));
+    text_list_add(rules->arena, &rules->errors, TEXT("node authorizer does not support user rule resolution"));
 }
 
 static void begin(void *ctx)

@@ -32,48 +32,14 @@ struct text rbac_role_error(struct arena *a, const struct rbac_binding *b)
     return buffer_text(&text);
 }
 
-/* Errors, each once, in the order of their coming; printed as Go's aggregate: `x` or `[x, y]`. */
-struct errors {
-    struct arena *arena;
-    struct text *p;
-    size_t n, cap;
-};
-
-static void add_error(struct errors *e, struct text t)
-{
-    for (size_t i = 0; i < e->n; i++)
-        if (text_eq(e->p[i], t))
-            return;
-    if (e->n == e->cap) {
-        size_t cap = e->cap ? 2 * e->cap : 4;
-        e->p = arena_grow(e->arena, e->p, e->cap * sizeof(t), cap * sizeof(t));
-        e->cap = cap;
-    }
-    e->p[e->n++] = t;
-}
-
-static struct text print_errors(const struct errors *e)
-{
-    struct buffer b = BUFFER_IN(e->arena);
-
-    if (e->n > 1)
-        buffer_add_char(&b, '[');
-    for (size_t i = 0; i < e->n; i++) {
-        buffer_add_str(&b, i ? ", " : "");
-        buffer_add(&b, e->p[i]);
-    }
-    if (e->n > 1)
-        buffer_add_char(&b, ']');
-    return buffer_text(&b);
-}
-
 /* --- deciding --- */
 
 struct decision {
     struct rule_query query;
     const struct user_info *user;
     const struct rbac_binding *allowed_by; /* NULL: nothing allows yet */
-    struct errors errors;
+    struct arena *arena;
+    struct text_list errors; /* each once */
 };
 
 static bool decide(void *ctx, const struct rbac_binding *binding, const struct rbac_role *role)
@@ -81,7 +47,7 @@ static bool decide(void *ctx, const struct rbac_binding *binding, const struct r
     struct decision *d = ctx;
 
     if (!role) {
-        add_error(&d->errors, rbac_role_error(d->errors.arena, binding));
+        text_list_add_once(d->arena, &d->errors, rbac_role_error(d->arena, binding));
         return true;
     }
     for (size_t i = 0; i < role->n; i++) {
@@ -126,7 +92,7 @@ void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attribut
                  struct authz_answer *ret)
 {
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(rbac);
-    struct decision d = {.user = attrs->user, .errors = {.arena = a}};
+    struct decision d = {.user = attrs->user, .arena = a};
     char scratch[RULE_SCRATCH_BYTES];
 
     rule_query_init(&d.query, attrs, a, scratch);
@@ -136,7 +102,10 @@ void rbac_decide(struct rbac *rbac, struct arena *a, const struct authz_attribut
         ret->decision = AUTHZ_ALLOW;
         ret->reason = allowed_text(a, d.allowed_by, attrs->user);
     } else if (d.errors.n) {
-        ret->reason = arena_textf(a, "RBAC: %.*s", TEXT_ARG(print_errors(&d.errors)));
+        struct buffer b = BUFFER_IN(a);
+        buffer_add_str(&b, "RBAC: ");
+        text_list_write_errors(&b, &d.errors);
+        ret->reason = buffer_text(&b);
     }
 }
 
@@ -150,7 +119,7 @@ static void rbac_authorize(struct authz_mode *m, struct arena *a, const struct a
 
 struct listing_rules {
     struct authz_rules *rules;
-    struct errors errors;
+    struct text_list errors; /* each once */
     const struct rbac_binding **seen; /* bindings may apply by several subjects, and count once */
     size_t n_seen, cap_seen;
 };
@@ -187,7 +156,7 @@ static bool list_rules(void *ctx, const struct rbac_binding *binding, const stru
     if (is_repeated(l, binding))
         return true;
     if (!role)
-        add_error(&l->errors, rbac_role_error(a, binding));
+        text_list_add_once(a, &l->errors, rbac_role_error(a, binding));
     for (size_t i = 0; role && i < role->n; i++) {
         const struct policy_rule *r = &role->rules[i];
         const struct policy_rule copy = {copy_span(a, r->verbs), copy_span(a, r->groups),
@@ -202,11 +171,14 @@ void rbac_rules_for(struct rbac *r, const struct user_info *user, struct text na
                     struct authz_rules *ret)
 {
     CLEANUP(rbac_index_unrefp) struct rbac_index *index = rbac_index_get(r);
-    struct listing_rules l = {.rules = ret, .errors = {.arena = ret->arena}};
+    struct listing_rules l = {.rules = ret};
 
     rbac_visit_user(index, ret->arena, user, namespace, list_rules, &l);
-    if (l.errors.n)
-        authz_rules_fail(ret, print_errors(&l.errors));
+    if (l.errors.n) {
+        struct buffer b = BUFFER_IN(ret->arena);
+        text_list_write_errors(&b, &l.errors);
+        text_list_add(ret->arena, &ret->errors, buffer_text(&b));
+    }
 }
 
 static void rbac_list_rules(struct authz_mode *m, const struct user_info *user, struct text namespace,

@@ -141,17 +141,6 @@ void authz_rules_add(struct authz_rules *rules, const struct policy_rule *rule)
     rules->p[rules->n++] = *rule;
 }
 
-void authz_rules_fail(struct authz_rules *rules, struct text error)
-{
-    if (rules->n_errors == rules->cap_errors) {
-        size_t cap = rules->cap_errors ? 2 * rules->cap_errors : 4;
-        rules->errors =
-            arena_grow(rules->arena, rules->errors, rules->cap_errors * sizeof(error), cap * sizeof(error));
-        rules->cap_errors = cap;
-    }
-    rules->errors[rules->n_errors++] = error;
-}
-
 void authorizer_list_rules(struct authorizer *a, const struct user_info *user, struct text namespace,
                            struct authz_rules *rules)
 {

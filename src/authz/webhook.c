@@ -299,7 +299,7 @@ static void webhook_list_rules(struct authz_mode *m, const struct user_info *use
                                struct authz_rules *rules)
 {
     rules->is_incomplete = true;
-    authz_rules_fail(rules, TEXT("webhook authorizer does not support user rule resolution"));
+    text_list_add(rules->arena, &rules->errors, TEXT("webhook authorizer does not support user rule resolution"));
 }
 
 /* --- the mode --- */

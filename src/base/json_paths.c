@@ -23,16 +23,6 @@ struct walker {
     size_t n_path_bytes;
 };
 
-void text_list_add(struct arena *a, struct text_list *list, struct text t)
-{
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? 2 * list->cap : 4;
-        list->p = arena_grow(a, list->p, list->cap * sizeof(*list->p), cap * sizeof(*list->p));
-        list->cap = cap;
-    }
-    list->p[list->n++] = t;
-}
-
 static struct text current_path(const struct walker *w)
 {
     struct buffer b = BUFFER_IN(w->arena);
@@ -58,11 +48,7 @@ static void add_path(struct walker *w)
         return;
     struct text path = current_path(w);
     w->n_path_bytes += path.n;
-    for (size_t i = 0; i < w->ret->n; i++) {
-        if (text_eq(w->ret->p[i], path))
-            return;
-    }
-    text_list_add(w->arena, w->ret, path);
+    text_list_add_once(w->arena, w->ret, path);
 }
 
 /* p is behind the opening quote; returns at the closing one. */

@@ -371,10 +371,7 @@ static enum flow review_self_rules(struct review *v)
         return request_fail(v->request, &st);
     }
     authorizer_list_rules(v->request->wiring->authz, &v->request->user, namespace, &rules);
-    for (size_t i = 0; i < rules.n_errors; i++)
-        buffer_addf(&error, "%s%.*s", i ? ", " : rules.n_errors > 1 ? "[" : "", TEXT_ARG(rules.errors[i]));
-    if (rules.n_errors > 1)
-        buffer_add_char(&error, ']');
+    text_list_write_errors(&error, &rules.errors);
     value_add(v->arena, &status, TEXT("resourceRules"), rules_as_list(v->arena, &rules, false));
     value_add(v->arena, &status, TEXT("nonResourceRules"), rules_as_list(v->arena, &rules, true));
     value_add(v->arena, &status, TEXT("incomplete"), value_bool(rules.is_incomplete));

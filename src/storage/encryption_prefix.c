@@ -77,34 +77,23 @@ static int list_seal(struct transformer *t, struct transform *x, struct text pla
     return rc;
 }
 
-/* Several failures as one text, each once, as Go's aggregates print. */
+/* Several failures, each once, as one text. */
 struct failures {
-    struct arena *arena;
-    struct text *p;
-    size_t n;
+    struct arena *arena; /* NULL: there is none yet */
+    struct text_list messages;
 };
 
 static void add_failure(struct failures *f, const struct status *st)
 {
-    struct text t = text_of(st->message);
-    for (size_t i = 0; i < f->n; i++)
-        if (text_eq(f->p[i], t))
-            return;
     if (!f->arena)
         f->arena = arena_new();
-    f->p = arena_grow(f->arena, f->p, f->n * sizeof(*f->p), (f->n + 1) * sizeof(*f->p));
-    f->p[f->n++] = arena_text(f->arena, t);
+    text_list_add_once(f->arena, &f->messages, arena_text(f->arena, text_of(st->message)));
 }
 
 static int fail_with(struct failures *f, struct status *st)
 {
     CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
-    for (size_t i = 0; i < f->n; i++) {
-        buffer_add_str(&b, i ? ", " : f->n > 1 ? "[" : "");
-        buffer_add(&b, f->p[i]);
-    }
-    if (f->n > 1)
-        buffer_add_char(&b, ']');
+    text_list_write_errors(&b, &f->messages);
     status_set(st, STATUS_INTERNAL_ERROR, "%s", buffer_str(&b));
     arena_free(f->arena);
     return -1;
@@ -131,7 +120,7 @@ static int list_open(struct transformer *t, struct transform *x, struct text dat
         }
         add_failure(&failures, x->st);
     }
-    if (failures.n)
+    if (failures.arena)
         return fail_with(&failures, x->st);
     x->grpc_code = NULL;
     encryption_count(x, FROM_STORAGE, TEXT("unknown"), true, 0);

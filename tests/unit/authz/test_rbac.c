@@ -255,8 +255,8 @@ START_TEST(rules_are_listed_once_with_their_errors)
     ck_assert_int_eq(rules.n, 2);
     ck_assert(text_is(rules.p[0].resources.p[0], "pods") && text_is(rules.p[1].urls.p[0], "/x"));
     ck_assert(!rules.is_incomplete);
-    ck_assert_int_eq(rules.n_errors, 1);
-    ck_assert_str_eq(arena_str(w.arena, rules.errors[0]),
+    ck_assert_int_eq(rules.errors.n, 1);
+    ck_assert_str_eq(arena_str(w.arena, rules.errors.p[0]),
                      "role.rbac.authorization.k8s.io \"none\" not found");
     policy_stop();
 }
