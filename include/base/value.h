@@ -95,6 +95,7 @@ struct value *value_add(struct arena *a, struct value *v, struct text key, struc
 struct value *value_object_at(struct arena *a, struct value *v, struct text key);
 bool value_remove(struct value *v, struct text key); /* keeps the order of the rest */
 struct value *value_append(struct arena *a, struct value *v, struct value item);
+struct value value_texts(struct arena *a, const struct text *texts, size_t n); /* a list of strings */
 void value_insert(struct arena *a, struct value *v, size_t at, struct value item);
 void value_remove_at(struct value *v, size_t at);
 

@@ -71,15 +71,6 @@ static void add_text(struct arena *a, struct value *to, const char *key, struct 
         value_add(a, to, text_of(key), value_string(t));
 }
 
-static struct value list_of(struct arena *a, const struct text *p, size_t n)
-{
-    struct value list = value_list();
-
-    for (size_t i = 0; i < n; i++)
-        value_append(a, &list, value_string(p[i]));
-    return list;
-}
-
 static const char *operator_of(enum selector_op op)
 {
     switch (op) {
@@ -111,7 +102,7 @@ static void add_selector(struct arena *a, struct value *to, const char *key, con
         value_add(a, &v, TEXT("key"), value_string(q->key));
         value_add(a, &v, TEXT("operator"), value_string(text_of(op)));
         if (q->n_values)
-            value_add(a, &v, TEXT("values"), list_of(a, q->values, q->n_values));
+            value_add(a, &v, TEXT("values"), value_texts(a, q->values, q->n_values));
         value_append(a, &list, v);
     }
     if (!list.n)
@@ -143,9 +134,9 @@ static struct value spec_of(struct arena *a, const struct authz_attributes *attr
     value_add(a, &spec, info->is_resource ? TEXT("resourceAttributes") : TEXT("nonResourceAttributes"), what);
     add_text(a, &spec, "user", u->name);
     if (u->n_groups)
-        value_add(a, &spec, is_v1 ? TEXT("groups") : TEXT("group"), list_of(a, u->groups, u->n_groups));
+        value_add(a, &spec, is_v1 ? TEXT("groups") : TEXT("group"), value_texts(a, u->groups, u->n_groups));
     for (size_t i = 0; i < u->n_extra; i++)
-        value_add(a, &extra, u->extra[i].key, list_of(a, u->extra[i].values, u->extra[i].n_values));
+        value_add(a, &extra, u->extra[i].key, value_texts(a, u->extra[i].values, u->extra[i].n_values));
     if (extra.n)
         value_add(a, &spec, TEXT("extra"), extra);
     add_text(a, &spec, "uid", u->uid);

@@ -155,6 +155,15 @@ struct value *value_append(struct arena *a, struct value *v, struct value item)
     return &v->items[v->n++];
 }
 
+struct value value_texts(struct arena *a, const struct text *texts, size_t n)
+{
+    struct value list = value_list();
+
+    for (size_t i = 0; i < n; i++)
+        value_append(a, &list, value_string(texts[i]));
+    return list;
+}
+
 void value_insert(struct arena *a, struct value *v, size_t at, struct value item)
 {
     make_room(a, v);

@@ -328,11 +328,7 @@ static enum flow review_self_access(struct review *v)
 
 static struct value list_of(struct arena *a, struct text_span span)
 {
-    struct value list = value_list();
-
-    for (size_t i = 0; i < span.n; i++)
-        value_append(a, &list, value_string(span.p[i]));
-    return list;
+    return value_texts(a, span.p, span.n);
 }
 
 /* The rules for resources or those for paths; a rule may be both. */
@@ -384,20 +380,10 @@ static enum flow review_self_rules(struct review *v)
 
 static enum flow review_self(struct review *v)
 {
-    const struct user_info *user = &v->request->user;
-    struct value status = value_object(), info = value_object(), extra = value_object(),
-                 metadata = value_object();
+    struct value status = value_object(), metadata = value_object();
     char *now = arena_alloc(v->arena, CLOCK_TEXT_MAX);
 
-    value_add(v->arena, &info, TEXT("username"), value_string(user->name));
-    value_add(v->arena, &info, TEXT("uid"), value_string(user->uid));
-    value_add(v->arena, &info, TEXT("groups"),
-              list_of(v->arena, (struct text_span){user->groups, user->n_groups}));
-    for (size_t i = 0; i < user->n_extra; i++)
-        value_add(v->arena, &extra, user->extra[i].key,
-                  list_of(v->arena, (struct text_span){user->extra[i].values, user->extra[i].n_values}));
-    value_add(v->arena, &info, TEXT("extra"), extra);
-    value_add(v->arena, &status, TEXT("userInfo"), info);
+    value_add(v->arena, &status, TEXT("userInfo"), user_as_value(v->arena, &v->request->user));
     value_add(v->arena, &metadata, TEXT("creationTimestamp"),
               value_string(clock_rfc3339(clock_now_ns(), now)));
     value_set(v->arena, &v->tree, TEXT("metadata"), metadata);

@@ -13,24 +13,15 @@ static struct text_list texts_of(struct arena *a, const struct value *list)
     return texts;
 }
 
-static struct value list_of(struct arena *a, const struct text *texts, size_t n)
-{
-    struct value list = value_list();
-
-    for (size_t i = 0; i < n; i++)
-        value_append(a, &list, value_string(texts[i]));
-    return list;
-}
-
 struct value user_as_value(struct arena *a, const struct user_info *u)
 {
     struct value user = value_object(), extra = value_object();
 
     value_add(a, &user, TEXT("username"), value_string(u->name));
     value_add(a, &user, TEXT("uid"), value_string(u->uid));
-    value_add(a, &user, TEXT("groups"), list_of(a, u->groups, u->n_groups));
+    value_add(a, &user, TEXT("groups"), value_texts(a, u->groups, u->n_groups));
     for (size_t i = 0; i < u->n_extra; i++)
-        value_set(a, &extra, u->extra[i].key, list_of(a, u->extra[i].values, u->extra[i].n_values));
+        value_set(a, &extra, u->extra[i].key, value_texts(a, u->extra[i].values, u->extra[i].n_values));
     value_add(a, &user, TEXT("extra"), extra);
     return user;
 }
@@ -44,7 +35,7 @@ static void answer(struct arena *a, const struct token_question *q, enum authn_d
     }
     value_add(a, status, TEXT("authenticated"), value_bool(true));
     value_add(a, status, TEXT("user"), user_as_value(a, &q->user));
-    value_add(a, status, TEXT("audiences"), list_of(a, q->ret_audiences.p, q->ret_audiences.n));
+    value_add(a, status, TEXT("audiences"), value_texts(a, q->ret_audiences.p, q->ret_audiences.n));
 }
 
 enum flow call_token_review_create(struct request *r, struct call *c)

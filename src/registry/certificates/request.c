@@ -4,15 +4,6 @@
  */
 #include "registry/registry_internal.h"
 
-static struct value list_of(struct arena *a, const struct text *p, size_t n)
-{
-    struct value list = value_list();
-
-    for (size_t i = 0; i < n; i++)
-        value_append(a, &list, value_string(arena_text(a, p[i])));
-    return list;
-}
-
 static void set_user(struct arena *a, struct value *spec, const struct user_info *user)
 {
     static const struct text members[] = {TEXT("username"), TEXT("uid"), TEXT("groups"), TEXT("extra")};
@@ -21,15 +12,15 @@ static void set_user(struct arena *a, struct value *spec, const struct user_info
         value_remove(spec, members[i]);
     if (!user)
         return;
-    value_set(a, spec, TEXT("username"), value_string(arena_text(a, user->name)));
+    value_set(a, spec, TEXT("username"), value_string(user->name));
     if (user->uid.n)
-        value_set(a, spec, TEXT("uid"), value_string(arena_text(a, user->uid)));
+        value_set(a, spec, TEXT("uid"), value_string(user->uid));
     if (user->n_groups)
-        value_set(a, spec, TEXT("groups"), list_of(a, user->groups, user->n_groups));
+        value_set(a, spec, TEXT("groups"), value_texts(a, user->groups, user->n_groups));
     struct value extra = value_object();
     for (size_t i = 0; i < user->n_extra; i++)
-        value_set(a, &extra, arena_text(a, user->extra[i].key),
-                  list_of(a, user->extra[i].values, user->extra[i].n_values));
+        value_set(a, &extra, user->extra[i].key,
+                  value_texts(a, user->extra[i].values, user->extra[i].n_values));
     if (extra.n)
         value_set(a, spec, TEXT("extra"), extra);
 }
