@@ -58,7 +58,7 @@ struct user_info {
     struct user_extra *extra;
     size_t n_extra;
 };
-bool user_in_group(const struct user_info *u, const char *group);
+bool user_in_group(const struct user_info *u, struct text group);
 
 enum body_kind { BODY_NONE, BODY_BYTES, BODY_SOURCE, BODY_STREAM };
 

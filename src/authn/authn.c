@@ -67,7 +67,7 @@ static enum authn_decision ask_methods(struct authenticator *a, struct request *
         struct user_info user = {0};
         enum authn_decision d = m->authenticate(m, r, &user);
         if (d == AUTHN_KNOWN) {
-            if (!user_in_group(&user, GROUP_AUTHENTICATED) && !user_in_group(&user, GROUP_UNAUTHENTICATED))
+            if (!user_in_group(&user, TEXT(GROUP_AUTHENTICATED)) && !user_in_group(&user, TEXT(GROUP_UNAUTHENTICATED)))
                 user_add_group(r->arena, &user, TEXT(GROUP_AUTHENTICATED));
             r->user = user;
         }

@@ -57,9 +57,8 @@ static bool read_groups(struct arena *a, struct text extra, struct user_info *u)
     while (text_split(&extra, ',', &group)) {
         if (!is_group(group))
             return false;
-        char *name = arena_str(a, group);
-        if (!user_in_group(u, name))
-            user_add_group(a, u, (struct text){name, group.n});
+        if (!user_in_group(u, group))
+            user_add_group(a, u, arena_text(a, group));
     }
     for (size_t i = 1; i < u->n_groups; i++)
         for (size_t j = i; j > 0 && text_cmp(u->groups[j - 1], u->groups[j]) > 0; j--) {

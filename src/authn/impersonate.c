@@ -213,7 +213,7 @@ static enum verdict check_groups(const struct attempt *t)
     for (size_t i = 0; t->mode->name && i < u->n_groups; i++)
         if (!u->groups[i].n)
             return refuse(t, &info, "impersonating the empty string group is not allowed");
-    if (t->mode->name && user_in_group(u, GROUP_MASTERS)) {
+    if (t->mode->name && user_in_group(u, TEXT(GROUP_MASTERS))) {
         info.name = TEXT(GROUP_MASTERS);
         return refuse(t, &info, "impersonating the system:masters group is not allowed");
     }
@@ -281,10 +281,10 @@ static enum verdict check_extra(const struct attempt *t)
     return v;
 }
 
-static void ensure_group(struct arena *a, struct user_info *u, const char *group)
+static void ensure_group(struct arena *a, struct user_info *u, struct text group)
 {
     if (!user_in_group(u, group))
-        user_add_group(a, u, text_of(group));
+        user_add_group(a, u, group);
 }
 
 /* What a service account on its own node is known by: not its extra, but that there is one. */
@@ -328,9 +328,9 @@ static enum verdict try_mode(struct attempt *t, struct user_info *ret_actual)
     if (v != YES)
         return v;
     if (text_is(actual.name, USER_ANONYMOUS))
-        ensure_group(t->arena, &actual, GROUP_UNAUTHENTICATED);
-    else if (!user_in_group(&actual, GROUP_UNAUTHENTICATED))
-        ensure_group(t->arena, &actual, GROUP_AUTHENTICATED);
+        ensure_group(t->arena, &actual, TEXT(GROUP_UNAUTHENTICATED));
+    else if (!user_in_group(&actual, TEXT(GROUP_UNAUTHENTICATED)))
+        ensure_group(t->arena, &actual, TEXT(GROUP_AUTHENTICATED));
     *ret_actual = actual;
     return YES;
 }

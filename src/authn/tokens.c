@@ -41,7 +41,7 @@ static enum authn_decision ask_all(struct tokens *t, struct token_question *q)
 
     for (size_t i = 0; i < t->n_methods; i++) {
         enum authn_decision d = ask_one(t, t->methods[i], q);
-        if (d == AUTHN_KNOWN && !user_in_group(&q->user, GROUP_AUTHENTICATED))
+        if (d == AUTHN_KNOWN && !user_in_group(&q->user, TEXT(GROUP_AUTHENTICATED)))
             user_add_group(q->arena, &q->user, TEXT(GROUP_AUTHENTICATED));
         if (d == AUTHN_KNOWN || d == AUTHN_WOULD_BLOCK)
             return d;

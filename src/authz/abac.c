@@ -3,6 +3,7 @@
  * of the oldest form, which says less and means more. Source: kubernetes pkg/auth/authorizer/abac,
  * pkg/apis/abac/v0, v1beta1. */
 #include "authz/modes.h"
+#include "authz/rule.h"
 
 #define LINE_MAX_BYTES 65536 /* as upstream's scanner */
 
@@ -95,26 +96,12 @@ static bool subject_matches(const struct policy *p, const struct user_info *user
         return false;
     if (!p->group.n)
         return p->user.n != 0;
-    for (size_t i = 0; i < user->n_groups; i++)
-        if (text_eq(p->group, user->groups[i]))
-            return true;
-    return false;
+    return user_in_group(user, p->group);
 }
 
 static bool matches(struct text pattern, struct text t)
 {
     return text_is(pattern, "*") || text_eq(pattern, t);
-}
-
-static bool path_matches(struct text pattern, struct text path)
-{
-    if (matches(pattern, path))
-        return true;
-    if (!pattern.n || pattern.p[pattern.n - 1] != '*')
-        return false;
-    while (pattern.n && pattern.p[pattern.n - 1] == '*')
-        pattern.n--;
-    return text_starts(path, pattern);
 }
 
 static bool is_read(struct text verb)
@@ -129,7 +116,7 @@ static bool allows(const struct policy *p, const struct authz_attributes *attrs)
     if (!subject_matches(p, attrs->user) || (p->is_readonly && !is_read(info->verb)))
         return false;
     if (!info->is_resource)
-        return path_matches(p->path, attrs->path);
+        return rule_path_covers(p->path, attrs->path);
     return matches(p->namespace, info->namespace) && matches(p->resource, info->resource) &&
            matches(p->api_group, info->group);
 }

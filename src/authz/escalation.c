@@ -177,7 +177,7 @@ static int check_write(void *ctx, struct operation *op, const struct value *obj,
 {
     const struct check c = {ctx, op, obj, old, st};
 
-    if (!op->user || user_in_group(op->user, "system:masters") || changes_only_collection(obj, old))
+    if (!op->user || user_in_group(op->user, TEXT("system:masters")) || changes_only_collection(obj, old))
         return 0;
     return text_ends(op->resource->type->name, TEXT("roles")) ? check_role(&c) : check_binding(&c);
 }

@@ -255,7 +255,7 @@ static const struct {
 
 static bool is_node(const struct user_info *user)
 {
-    return text_starts(user->name, PREFIX) && user_in_group(user, "system:nodes");
+    return text_starts(user->name, PREFIX) && user_in_group(user, TEXT("system:nodes"));
 }
 
 static void node_authorize(struct authz_mode *m, struct arena *a, const struct authz_attributes *attrs,

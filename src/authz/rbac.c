@@ -67,10 +67,7 @@ static bool applies(const struct rbac_subject *s, const struct user_info *user)
     case 'S':
         return s->username.n && text_eq(s->username, user->name);
     case 'G':
-        for (size_t i = 0; i < user->n_groups; i++)
-            if (text_eq(s->name, user->groups[i]))
-                return true;
-        return false;
+        return user_in_group(user, s->name);
     default:
         return false;
     }

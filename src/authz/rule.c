@@ -66,8 +66,7 @@ static bool resource_matches(struct text_span resources, const struct rule_query
     return false;
 }
 
-/* A path pattern may end with stars: everything below. */
-static bool path_covers(struct text pattern, struct text path)
+bool rule_path_covers(struct text pattern, struct text path)
 {
     if (is_star(pattern) || text_eq(pattern, path))
         return true;
@@ -81,7 +80,7 @@ static bool path_covers(struct text pattern, struct text path)
 static bool path_matches(struct text_span urls, struct text path)
 {
     for (size_t i = 0; i < urls.n; i++)
-        if (path_covers(urls.p[i], path))
+        if (rule_path_covers(urls.p[i], path))
             return true;
     return false;
 }

@@ -14,6 +14,8 @@ struct rule_query {
 void rule_query_init(struct rule_query *q, const struct authz_attributes *attrs, struct arena *a,
                      char *scratch);
 bool rule_allows(const struct policy_rule *rule, const struct rule_query *q);
+/* A pattern of paths may end with stars: everything below. */
+bool rule_path_covers(struct text pattern, struct text path);
 
 /* Rules of a "rules" list into arena memory; strings are shared with the tree. */
 struct policy_rule rule_of_value(struct arena *a, const struct value *v);

@@ -101,7 +101,7 @@ enum authz_decision authorizer_ask(struct authorizer *a, struct arena *arena,
                                    const struct authz_attributes *attrs, struct authz_answer *ret)
 {
     *ret = (struct authz_answer){0};
-    if (user_in_group(attrs->user, "system:masters"))
+    if (user_in_group(attrs->user, TEXT("system:masters")))
         return ret->decision = AUTHZ_ALLOW;
     CLEANUP(set_unrefp) struct mode_set *s = set_of(a);
     for (size_t i = 0; i < s->n; i++) {

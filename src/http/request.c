@@ -5,11 +5,10 @@
 
 #include "http/http_internal.h"
 
-bool user_in_group(const struct user_info *u, const char *group)
+bool user_in_group(const struct user_info *u, struct text group)
 {
-    struct text wanted = text_of(group);
     for (size_t i = 0; i < u->n_groups; i++)
-        if (text_eq(u->groups[i], wanted))
+        if (text_eq(u->groups[i], group))
             return true;
     return false;
 }

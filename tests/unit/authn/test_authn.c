@@ -58,7 +58,7 @@ START_TEST(the_first_method_that_knows_decides)
     ck_assert(enters(authn, r));
     ck_assert(text_is(r->user.name, "one"));
     ck_assert_int_eq(r->user.n_groups, 1);
-    ck_assert(user_in_group(&r->user, "system:authenticated"));
+    ck_assert(user_in_group(&r->user, TEXT("system:authenticated")));
     ck_assert_int_eq(p[0].asked + p[1].asked + p[2].asked, 3);
     ck_assert_int_eq(p[3].asked, 0);
     authenticator_free(authn);
@@ -132,7 +132,7 @@ START_TEST(anonymous_requests_enter_where_they_may)
         if (did) {
             ck_assert(text_is(r->user.name, "system:anonymous"));
             ck_assert_int_eq(r->user.n_groups, 1);
-            ck_assert(user_in_group(&r->user, "system:unauthenticated"));
+            ck_assert(user_in_group(&r->user, TEXT("system:unauthenticated")));
         }
         authenticator_free(authn);
     }

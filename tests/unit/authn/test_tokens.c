@@ -179,7 +179,7 @@ START_TEST(the_known_are_remembered_for_ten_seconds_and_nobody_else)
     ck_assert_int_eq(ask(t, a, "x", NULL, &q), AUTHN_KNOWN);
     ck_assert_int_eq(p[0].asked, 1);
     ck_assert_str_eq(join(a, q.ret_audiences.p, q.ret_audiences.n), "api ");
-    ck_assert(user_in_group(&q.user, "system:authenticated"));
+    ck_assert(user_in_group(&q.user, TEXT("system:authenticated")));
     /* another audience is another question, which methods of the API server's own audience are not asked */
     ck_assert_int_eq(ask(t, a, "x", &other, &q), AUTHN_NO_OPINION);
     ck_assert_int_eq(p[1].asked, 1);
