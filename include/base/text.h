@@ -47,6 +47,13 @@ bool text_split(struct text *rest, char sep, struct text *ret_part);
 bool text_to_u64(struct text t, uint64_t *ret);
 bool text_to_i64(struct text t, int64_t *ret);
 bool text_to_bool(struct text t, bool *ret); /* Go's ParseBool: 1, t, T, TRUE, true, True and their opposites */
+static inline int text_hex_digit(char c) /* -1: none */
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 bool text_is_utf8(struct text t);
 /* Bytes of the well-formed UTF-8 sequence that t starts with, its rune in *ret; 0: there is none. */
 size_t text_rune(struct text t, uint32_t *ret);

@@ -34,15 +34,6 @@ static inline const char *json_skip_plain(const char *p, const char *end)
     return p;
 }
 
-/* -1: no hexadecimal digit. */
-static inline int json_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes the inside of a string whose escapes are known to be well formed; invalid UTF-8 becomes U+FFFD.
  * out needs n bytes, or 3 * n when the UTF-8 has not been checked. Returns the bytes written. */
 size_t json_unquote(const char *p, size_t n, char *out);

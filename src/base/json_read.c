@@ -88,7 +88,7 @@ static const char *check_escape(struct reader *r, const char *p)
     if (*p++ != 'u')
         return p;
     for (int i = 0; i < 4; i++, p++) {
-        if (p == r->end || json_hex_digit(*p) < 0)
+        if (p == r->end || text_hex_digit(*p) < 0)
             return fail(r, p, "in \\u hexadecimal character escape");
     }
     return p;

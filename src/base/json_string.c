@@ -7,8 +7,8 @@
 
 static uint32_t hex4(const char *p)
 {
-    return (uint32_t)json_hex_digit(p[0]) << 12 | (uint32_t)json_hex_digit(p[1]) << 8 | (uint32_t)json_hex_digit(p[2]) << 4 |
-           (uint32_t)json_hex_digit(p[3]);
+    return (uint32_t)text_hex_digit(p[0]) << 12 | (uint32_t)text_hex_digit(p[1]) << 8 | (uint32_t)text_hex_digit(p[2]) << 4 |
+           (uint32_t)text_hex_digit(p[3]);
 }
 
 static size_t unquote_unicode(const char **p, const char *end, char *out)

@@ -72,16 +72,11 @@ static void refuse(struct call *call, enum grpc_code code, const char *why)
     }
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static void add_decoded(struct buffer *b, struct text t)
 {
     for (size_t i = 0; i < t.n && b->n < TEXT_MAX; i++) {
-        int high = t.p[i] == '%' && i + 2 < t.n ? hex_digit(t.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(t.p[i + 2]) : -1;
+        int high = t.p[i] == '%' && i + 2 < t.n ? text_hex_digit(t.p[i + 1]) : -1;
+        int low = high >= 0 ? text_hex_digit(t.p[i + 2]) : -1;
         if (low >= 0) {
             buffer_add_char(b, (char)(high << 4 | low));
             i += 2;

@@ -51,17 +51,6 @@ bool request_query_bool(const struct request *r, const char *key, bool otherwise
     return value;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 struct text url_decode(struct arena *a, struct text raw, bool plus_is_space)
 {
     bool plain = true;
@@ -74,8 +63,8 @@ struct text url_decode(struct arena *a, struct text raw, bool plus_is_space)
     size_t n = 0;
     for (size_t i = 0; i < raw.n; i++) {
         char c = raw.p[i];
-        if (c == '%' && raw.n - i > 2 && hex_digit(raw.p[i + 1]) >= 0 && hex_digit(raw.p[i + 2]) >= 0) {
-            c = (char)(hex_digit(raw.p[i + 1]) << 4 | hex_digit(raw.p[i + 2]));
+        if (c == '%' && raw.n - i > 2 && text_hex_digit(raw.p[i + 1]) >= 0 && text_hex_digit(raw.p[i + 2]) >= 0) {
+            c = (char)(text_hex_digit(raw.p[i + 1]) << 4 | text_hex_digit(raw.p[i + 2]));
             i += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';

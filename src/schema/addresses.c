@@ -8,22 +8,13 @@
 
 #define OCTET_LIMIT 0xFFFFFF /* a number never grows past this while it is read */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Digits at the start of t: how many, with their value; 0 when there are none or they are too large. */
 static size_t number_at(struct text t, int base, unsigned *ret)
 {
     size_t i = 0;
     unsigned n = 0;
-    for (; i < t.n && hex_digit(t.p[i]) >= 0 && hex_digit(t.p[i]) < base; i++) {
-        n = n * (unsigned)base + (unsigned)hex_digit(t.p[i]);
+    for (; i < t.n && text_hex_digit(t.p[i]) >= 0 && text_hex_digit(t.p[i]) < base; i++) {
+        n = n * (unsigned)base + (unsigned)text_hex_digit(t.p[i]);
         if (n >= OCTET_LIMIT)
             return 0;
     }
