@@ -6,7 +6,6 @@
  * is on its way share the next one, since only that begins after they asked. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "storage/etcd_internal.h"
 
@@ -479,12 +478,11 @@ int etcd_open(const struct etcd_options *opt, struct backend **ret, struct statu
     leases_init(e, opt->lease_reuse_s ? opt->lease_reuse_s : 60);
     set_prefix(e, opt->prefix);
     etcd_write_probe(&e->probe, TEXT("keelson-probe"));
-    if (getrandom(id, sizeof(id), 0) != sizeof(id) || add_servers(e, opt, st) < 0 || add_files(e, opt, st) < 0) {
-        if (!st->message)
-            status_set(st, STATUS_INTERNAL_ERROR, "the system gives no random numbers");
+    if (add_servers(e, opt, st) < 0 || add_files(e, opt, st) < 0) {
         etcd_free(e);
         return -1;
     }
+    random_bytes(id, sizeof(id));
     for (size_t i = 0; i < sizeof(id); i++)
         snprintf(e->fence.id + 2 * i, 3, "%02x", id[i]);
     *ret = &e->base;
