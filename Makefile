@@ -120,13 +120,15 @@ FUZZ_SECONDS ?= 60
 fuzz: ## Fuzz every parser with libFuzzer, FUZZ_SECONDS each (needs clang)
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
 
-$(BUILD)/bench/bench_%: tests/bench/bench_%.c $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(filter-out server,$(floors))))
+$(BUILD)/bench/bench_%: tests/bench/bench_%.c tests/bench/micro.h $(patsubst %,$(BUILD)/lib/%.a,$(call reverse,$(filter-out server,$(floors))))
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $< -o $@ $(LDFLAGS) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-bench: all $(BUILD)/bench/bench_authz $(BUILD)/bench/bench_authn ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
+bench: all $(patsubst %,$(BUILD)/bench/bench_%,json default authz authn) ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
 	$(Q)BUILD=$(BUILD) SCALE=$(or $(SCALE),0) WATCHERS=$(or $(WATCHERS),0) tests/bench/run
+	$(Q)$(BUILD)/bench/bench_json
+	$(Q)$(BUILD)/bench/bench_default
 	$(Q)$(BUILD)/bench/bench_authz
 	$(Q)$(BUILD)/bench/bench_authn
 

@@ -1,59 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nanoseconds to fill in the defaults of a pod that has them all, as clients send it again, and of the same without what
  * has a default, the best of several rounds: bench_default [FILE]. */
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "micro.h"
 #include "schema.h"
-
-#define ROUNDS 15
-#define OPS_PER_ROUND 4000
 
 struct job {
     struct arena *arena;
     const struct schema *schema;
     struct value tree; /* decoded; each operation takes a copy */
-    bool fills;
 };
 
-static void copy_and_fill(struct job *j)
+static void copy(void *ctx)
 {
-    struct value v;
+    struct job *j = ctx;
 
     arena_reset(j->arena);
-    v = value_copy(j->arena, &j->tree);
-    if (j->fills)
-        schema_default(j->arena, j->schema, &v);
+    struct value v = value_copy(j->arena, &j->tree);
     __asm__ volatile("" : : "r"(&v) : "memory");
 }
 
-static double best_ns(struct job *j, bool fills)
+static void copy_and_fill(void *ctx)
 {
-    int64_t best = INT64_MAX;
+    struct job *j = ctx;
 
-    j->fills = fills;
-    for (int round = 0; round < ROUNDS; round++) {
-        int64_t start = clock_mono_ns();
-        for (int i = 0; i < OPS_PER_ROUND; i++)
-            copy_and_fill(j);
-        int64_t took = clock_mono_ns() - start;
-        best = took < best ? took : best;
-    }
-    return (double)best / OPS_PER_ROUND;
-}
-
-static struct text read_file(const char *path)
-{
-    static char bytes[1 << 20];
-    FILE *f = fopen(path, "rb");
-
-    if (!f) {
-        perror(path);
-        exit(1);
-    }
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    return (struct text){bytes, n};
+    arena_reset(j->arena);
+    struct value v = value_copy(j->arena, &j->tree);
+    schema_default(j->arena, j->schema, &v);
+    __asm__ volatile("" : : "r"(&v) : "memory");
 }
 
 /* Takes away what a rule with a constant would put there. */
@@ -74,7 +47,7 @@ static void strip(const struct schema *s, struct value *v)
 
 static void report(struct job *j, const char *what)
 {
-    double with = best_ns(j, true), without = best_ns(j, false);
+    double with = best_ns(copy_and_fill, j), without = best_ns(copy, j);
 
     printf("default: %-22s %5.0f ns\n", what, with - without);
 }
@@ -85,7 +58,7 @@ int main(int argc, char **argv)
     struct status st = {0};
     struct job j = {.arena = arena_new(), .schema = schema_kind_of(TEXT("v1"), TEXT("Pod"))->schema};
 
-    if (json_read(a, read_file(argc > 1 ? argv[1] : "tests/bench/data/pod.json"), NULL, &j.tree, &st) < 0 ||
+    if (json_read(a, document(a, argc, argv), NULL, &j.tree, &st) < 0 ||
         schema_decode(a, j.schema, &j.tree, NULL, &st) < 0) {
         fprintf(stderr, "bench_default: %s\n", st.message);
         return 1;

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nanoseconds to read and to write a pod's JSON, the best of several rounds: bench_json [FILE]. */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "base/clock.h"
 #include "base/json.h"
-
-#define ROUNDS 15
-#define OPS_PER_ROUND 4000
+#include "micro.h"
 
 struct job {
     struct arena *arena;
@@ -17,8 +11,9 @@ struct job {
     struct value tree;
 };
 
-static void read_once(struct job *j)
+static void read_once(void *ctx)
 {
+    struct job *j = ctx;
     struct status st = {0};
     struct value v;
 
@@ -30,38 +25,12 @@ static void read_once(struct job *j)
     __asm__ volatile("" : : "r"(&v) : "memory");
 }
 
-static void write_once(struct job *j)
+static void write_once(void *ctx)
 {
+    struct job *j = ctx;
+
     buffer_clear(j->out);
     json_write(j->out, &j->tree);
-}
-
-static double best_ns(void (*op)(struct job *), struct job *j)
-{
-    int64_t best = INT64_MAX;
-
-    for (int round = 0; round < ROUNDS; round++) {
-        int64_t start = clock_mono_ns();
-        for (int i = 0; i < OPS_PER_ROUND; i++)
-            op(j);
-        int64_t took = clock_mono_ns() - start;
-        best = took < best ? took : best;
-    }
-    return (double)best / OPS_PER_ROUND;
-}
-
-static struct text read_file(const char *path)
-{
-    static char bytes[1 << 20];
-    FILE *f = fopen(path, "rb");
-
-    if (!f) {
-        perror(path);
-        exit(1);
-    }
-    size_t n = fread(bytes, 1, sizeof(bytes), f);
-    fclose(f);
-    return (struct text){bytes, n};
 }
 
 int main(int argc, char **argv)
@@ -71,7 +40,7 @@ int main(int argc, char **argv)
     struct buffer out = BUFFER_INIT;
     struct arena *tree_arena = arena_new();
     struct status st = {0};
-    struct job j = {.arena = arena_new(), .out = &out, .in = read_file(argc > 1 ? argv[1] : "tests/bench/data/pod.json")};
+    struct job j = {.arena = arena_new(), .out = &out, .in = document(tree_arena, argc, argv)};
 
     if (json_read(tree_arena, j.in, NULL, &j.tree, &st) < 0) {
         fprintf(stderr, "bench_json: %s\n", st.message);
