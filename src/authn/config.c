@@ -12,9 +12,7 @@
 #define FILE_BYTES_MAX (4 << 20)
 #define ISSUERS_MAX 64
 
-/* --- shapes
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- shapes --- */
 
 enum shape_kind { A_TEXT, A_BOOL, TEXTS, OBJECT, OBJECTS };
 struct shape {
@@ -123,9 +121,7 @@ static int check_head(const struct value *root, struct status *st)
                       TEXT_ARG(kind), TEXT_ARG(version));
 }
 
-/* --- URLs
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- URLs --- */
 
 static bool is_in_host(unsigned char c)
 {
@@ -185,8 +181,7 @@ static void check_url(struct field_errors *errs, const char *path, struct text u
         field_error(errs, FIELD_INVALID, path, &bad, "URL must not contain a fragment");
 }
 
-/* --- checks of an issuer
- * -------------------------------------------------------------------------------------------------- */
+/* --- checks of an issuer --- */
 
 static const char *below(struct field_errors *errs, const char *path, const char *name)
 {
@@ -290,8 +285,7 @@ static void check_issuer(struct field_errors *errs, const char *path, const stru
                     "egress selector must be either controlplane or cluster");
 }
 
-/* --- checks of the rest of an authenticator, on the file's tree
- * ------------------------------------------------------------ */
+/* --- checks of the rest of an authenticator, on the file's tree --- */
 
 static void refuse_expression(struct field_errors *errs, const char *path, struct text expression)
 {
@@ -435,9 +429,7 @@ static void check_user_rules(struct field_errors *errs, const char *path, const 
     }
 }
 
-/* --- the whole
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole --- */
 
 /* jwt: the list in the file; NULL: flags have made the configuration. */
 static void check_all(struct field_errors *errs, const struct authn_config *c, const struct value *jwt,

@@ -62,9 +62,7 @@ struct oidc_method {
 static const char *const known_algs[] = {"RS256", "RS384", "RS512", "ES256", "ES384",
                                          "ES512", "PS256", "PS384", "PS512"};
 
-/* --- sets
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- sets --- */
 
 static struct provider *start_provider(struct issuer *i, struct text url, struct text discovery_url,
                                        void (*fetched)(void *ctx, bool is_good))
@@ -149,9 +147,7 @@ static bool set_is_ready(const struct issuer_set *s)
     return true;
 }
 
-/* --- a token
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- a token --- */
 
 /* One token under work. */
 struct checking {
@@ -249,8 +245,7 @@ static enum authn_decision verify(struct checking *c)
     return verify_by(c, &c->jwt, c->issuer->provider);
 }
 
-/* --- distributed claims: the groups may lie with another service, OpenID Connect Core 1.0, section 5.6.2
- * ------------------------- */
+/* --- distributed claims: the groups may lie with another service, OpenID Connect Core 1.0, section 5.6.2 --- */
 
 /* NULL: there are too many. */
 static struct provider *other_provider(struct issuer *i, struct text url)
@@ -318,9 +313,7 @@ static enum authn_decision expand_groups(struct checking *c)
     return fetch_claim(c, claim, source);
 }
 
-/* --- claims
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* --- claims --- */
 
 /* A text; null is an empty one, as for Go's decoder. False: it is not there, or something else. */
 static bool claim_text(const struct value *claims, struct text name, struct text *ret)
@@ -412,9 +405,7 @@ static enum authn_decision check_required(struct checking *c)
     return AUTHN_KNOWN;
 }
 
-/* --- the method
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* --- the method --- */
 
 static struct issuer *issuer_of(const struct issuer_set *s, struct text named)
 {
@@ -460,9 +451,7 @@ static enum authn_decision oidc_authenticate(struct token_method *method, struct
     return d;
 }
 
-/* --- changes of the file
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- changes of the file --- */
 
 static void drop_next(struct oidc_method *m)
 {
@@ -528,9 +517,7 @@ static void file_changed(void *ctx, struct text content)
     timer_arm(m->timers, &m->swap, 0);
 }
 
-/* --- life
- * ------------------------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static void oidc_free(struct token_method *method)
 {

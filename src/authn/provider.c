@@ -71,9 +71,7 @@ static void provider_unref(struct provider *p)
     free(p);
 }
 
-/* --- fetching
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- fetching --- */
 
 static void document_done(struct http_exchange *x);
 
@@ -226,9 +224,7 @@ static void discover_again(struct timer *t)
         fetch(p, p->discovery_url);
 }
 
-/* --- tokens
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- tokens --- */
 
 static bool fits(const struct key_set *s, const struct jwt *t)
 {
@@ -304,9 +300,7 @@ enum provider_answer provider_verify(struct provider *p, const struct jwt *t, bo
     return fits(keys, t) ? PROVIDER_SIGNED : ask_again(p, t, n_fetched, may_block);
 }
 
-/* --- other documents
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- other documents --- */
 
 struct get {
     struct http_exchange exchange;
@@ -360,9 +354,7 @@ bool provider_get(struct provider *p, struct arena *a, struct text url, struct t
     return is_good;
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static struct text trim_slash(struct text t)
 {

@@ -24,8 +24,7 @@ static enum authn_decision refuse(struct token_question *q, const char *why)
     return AUTHN_REFUSED;
 }
 
-/* --- the question
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the question --- */
 
 static const struct text_list *wanted_audiences(const struct webhook_method *m,
                                                 const struct token_question *q)
@@ -49,9 +48,7 @@ static struct text review_of(const struct webhook_method *m, const struct token_
     return buffer_text(&b);
 }
 
-/* --- the answer
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the answer --- */
 
 static bool is_of_kind(const struct value *v, enum value_kind kind)
 {
@@ -139,9 +136,7 @@ static enum authn_decision judge(const struct webhook_method *m, struct text ans
     return q->user.name.n ? AUTHN_KNOWN : refuse(q, "the webhook's answer names no user");
 }
 
-/* --- the method
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the method --- */
 
 static enum authn_decision ask(struct webhook_method *m, struct token_question *q)
 {

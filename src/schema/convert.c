@@ -53,8 +53,7 @@ static const struct hook_rule {
      convert_autoscaler_to_v2},
 };
 
-/* --- looking rules up ------------------------------------------------------------------------------------
- */
+/* --- looking rules up --- */
 
 static const struct rename_rule *rename_of(const struct schema *from, const struct schema *to)
 {
@@ -86,8 +85,7 @@ static const struct nest_rule *nest_of(const struct schema *flat, const struct s
     return NULL;
 }
 
-/* --- the walk --------------------------------------------------------------------------------------------
- */
+/* --- the walk --- */
 
 /* False: the types have nothing in common. */
 static bool convert_value(struct arena *a, const struct schema_type *from, const struct schema_type *to,
@@ -181,8 +179,7 @@ struct value convert_struct(struct arena *a, const struct schema *from, const st
     return ret;
 }
 
-/* --- the contract ----------------------------------------------------------------------------------------
- */
+/* --- the contract --- */
 
 /* Events are the only kind that two groups share. */
 static bool is_convertible(const struct schema_kind *from, const struct schema_kind *to)

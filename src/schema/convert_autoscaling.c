@@ -23,8 +23,7 @@ static const struct schema *type_of(const char *version, const char *name)
     return schema_find((struct text){full, (size_t)n});
 }
 
-/* --- metrics ---------------------------------------------------------------------------------------------
- */
+/* --- metrics --- */
 
 /* One member of a v1 metric and where v2 has it: `outer`.`inner`, or `outer` alone. */
 struct metric_member {
@@ -135,8 +134,7 @@ static bool is_cpu_utilization(const struct value *metric, const char *holder, c
     return true;
 }
 
-/* --- annotations -----------------------------------------------------------------------------------------
- */
+/* --- annotations --- */
 
 static void drop_annotations(struct value *object)
 {
@@ -173,8 +171,7 @@ static bool decode_items(struct arena *a, const struct schema *s, struct value *
     return list != NULL;
 }
 
-/* --- the behavior ----------------------------------------------------------------------------------------
- */
+/* --- the behavior --- */
 
 /* The members of upstream's internal types in their order: each is written, null when nil. */
 static const char *const behavior_names[] = {"scaleUp", "scaleDown", NULL};
@@ -247,8 +244,7 @@ static void read_behavior(struct arena *a, const struct value *v, struct value *
         value_set(a, spec, TEXT("behavior"), *behavior);
 }
 
-/* --- to v1 -----------------------------------------------------------------------------------------------
- */
+/* --- to v1 --- */
 
 static void annotate_metrics(struct arena *a, const struct value *metrics, bool is_status,
                              struct value *object)
@@ -298,8 +294,7 @@ void convert_autoscaler_to_v1(struct arena *a, const struct schema *to, const st
     schema_arrange(a, to, ret);
 }
 
-/* --- to v2 -----------------------------------------------------------------------------------------------
- */
+/* --- to v2 --- */
 
 static struct value cpu_metric(struct arena *a, const char *holder, int64_t percent)
 {

@@ -52,9 +52,7 @@ static const char *const *strings_of(struct arena *a, const struct text_list *li
     return strings;
 }
 
-/* --- flags
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- flags --- */
 
 static int check_issuers(const struct text_list *issuers, struct status *st)
 {
@@ -152,9 +150,7 @@ static int check_oidc(const struct settings *set, struct status *st)
     return 0;
 }
 
-/* --- methods
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- methods --- */
 
 static int add_proxies(struct building *b, struct status *st)
 {

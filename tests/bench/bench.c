@@ -41,8 +41,7 @@ void fail(const char *format, ...)
     exit(1);
 }
 
-/* --- figures
- * ---------------------------------------------------------------------------------------------------- */
+/* --- figures --- */
 static double now(clockid_t clock)
 {
     struct timespec t;
@@ -94,8 +93,7 @@ void figure(const char *what, double value, const char *unit, double target)
     fflush(stdout);
 }
 
-/* --- one connection
- * --------------------------------------------------------------------------------------------- */
+/* --- one connection --- */
 static struct conn *conn_try(void)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -271,8 +269,7 @@ double metric(const char *name)
     return value;
 }
 
-/* --- the server
- * ------------------------------------------------------------------------------------------------- */
+/* --- the server --- */
 static int free_port(void)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -329,8 +326,7 @@ void forget_store(void)
     }
 }
 
-/* --- many clients
- * ------------------------------------------------------------------------------------------------ */
+/* --- many clients --- */
 struct client clients[N_CLIENTS];
 double lowest;
 

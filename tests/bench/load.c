@@ -103,8 +103,7 @@ static void op_label(struct client *c, int i, const void *ctx)
     ask(c->conn, "PATCH", path, "Content-Type: application/strategic-merge-patch+json\r\n", body);
 }
 
-/* --- watchers
- * ----------------------------------------------------------------------------------------------------- */
+/* --- watchers --- */
 static struct conn *watchers[N_WATCHERS];
 static int watch_epoll;
 static atomic_int n_events;
