@@ -8,14 +8,7 @@
 #include <string.h>
 
 #include "base/json.h"
-
-#define REQUIRE(condition)                                                                                       \
-    do {                                                                                                         \
-        if (!(condition)) {                                                                                      \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                              \
-            abort();                                                                                             \
-        }                                                                                                        \
-    } while (0)
+#include "require.h"
 
 /* jansson refuses invalid UTF-8 and lone surrogates (Go replaces them), integers beyond int64 (they become floats), NUL
  * in keys, and depths beyond 2048. */

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The YAML reader and writer: whatever is read has a form in JSON and one in YAML that read back as the same tree. */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/yaml.h"
-
-#define REQUIRE(condition)                                                                                       \
-    do {                                                                                                         \
-        if (!(condition)) {                                                                                      \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                              \
-            abort();                                                                                             \
-        }                                                                                                        \
-    } while (0)
+#include "require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

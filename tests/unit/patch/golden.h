@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "patch.h"
-#include "unit.h"
+#include "trees.h"
 
 struct golden_row {
     const char *name, *doc, *patch;
@@ -14,16 +14,6 @@ struct golden_row {
     const char *says; /* part of the message; NULL: any */
 };
 
-static inline struct value golden_read(struct arena *a, const char *json)
-{
-    struct status st = {0};
-    struct value v;
-
-    if (json_read(a, text_of(json), NULL, &v, &st) < 0)
-        ck_abort_msg("%s: %s", json, st.message);
-    return v;
-}
-
 /* True when the row holds; else prints what was got. The patch and the document must be as they were afterwards. */
 static inline bool golden_check(const struct golden_row *row,
                                 int (*run)(struct arena *a, const struct value *doc, const struct value *patch,
@@ -31,7 +21,7 @@ static inline bool golden_check(const struct golden_row *row,
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
     CLEANUP(status_clear) struct status st = {0};
-    struct value doc = golden_read(a, row->doc), patch = golden_read(a, row->patch), got;
+    struct value doc = read_json(a, row->doc), patch = read_json(a, row->patch), got;
     struct value doc_before = value_copy(a, &doc), patch_before = value_copy(a, &patch);
     struct buffer text = BUFFER_IN(a);
     bool is_good;
@@ -40,7 +30,7 @@ static inline bool golden_check(const struct golden_row *row,
         is_good = !row->result && st.reason == row->reason && (!row->says || strstr(st.message, row->says));
         buffer_addf(&text, "%s: %s", status_reason_name(st.reason), st.message);
     } else {
-        struct value want = row->result ? golden_read(a, row->result) : value_null;
+        struct value want = row->result ? read_json(a, row->result) : value_null;
         is_good = row->result && value_equal(&got, &want);
         json_write(&text, &got);
     }

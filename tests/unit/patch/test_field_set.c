@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sets of fields: FieldsV1 from and to, the algebra against plain lists of paths, and what hostile clients send. */
 #include "patch/field_set.h"
-#include "unit.h"
+#include "trees.h"
 
 static int read_set(struct arena *a, const char *json, const struct field_set **ret)
 {
     struct status st = {0};
-    struct value v;
-    int rc;
-
-    if (json_read(a, arena_text(a, text_of(json)), NULL, &v, &st) < 0)
-        ck_abort_msg("%s: %s", json, st.message);
-    rc = field_set_read(a, &v, ret, &st);
+    struct value v = read_json(a, json);
+    int rc = field_set_read(a, &v, ret, &st);
     status_clear(&st);
     return rc;
 }
@@ -26,11 +22,9 @@ static const struct field_set *set_of(struct arena *a, const char *json)
 
 static const char *text_of_set(struct arena *a, const struct field_set *s)
 {
-    struct buffer b = BUFFER_IN(a);
     struct value v = field_set_write(a, s);
 
-    json_write(&b, &v);
-    return buffer_str(&b);
+    return written(a, &v);
 }
 
 START_TEST(sets_are_written_as_they_are_read)

@@ -77,7 +77,7 @@ END_TEST
 
 static void run_text(struct arena *a, const char *doc, struct text patch, struct status *st)
 {
-    struct value d = golden_read(a, doc), p, got;
+    struct value d = read_json(a, doc), p, got;
 
     ck_assert_int_eq(json_read(a, patch, NULL, &p, st), 0);
     patch_json(a, &d, &p, &got, st);
@@ -161,7 +161,7 @@ END_TEST
 START_TEST(unknown_members_are_named)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
-    struct value p = golden_read(a, "[{\"op\":\"add\",\"path\":\"/a\",\"foo\":1},{\"bar\":2}]");
+    struct value p = read_json(a, "[{\"op\":\"add\",\"path\":\"/a\",\"foo\":1},{\"bar\":2}]");
     struct text_list unknown = {0};
 
     patch_json_unknown(a, &p, &unknown);

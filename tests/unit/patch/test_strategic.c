@@ -151,7 +151,7 @@ START_TEST(long_lists_merge)
     }
     buffer_add_str(&doc, "]}}");
     buffer_add_str(&patch, "]}}");
-    struct value d = golden_read(a, buffer_str(&doc)), p = golden_read(a, buffer_str(&patch));
+    struct value d = read_json(a, buffer_str(&doc)), p = read_json(a, buffer_str(&patch));
     ck_assert_int_eq(run(a, &d, &p, &got, &st), 0);
     ck_assert_uint_eq(value_at(&got, "metadata", "finalizers", NULL)->n, n + n / 2);
 }

@@ -5,25 +5,7 @@
 #include <time.h>
 
 #include "patch/typed.h"
-#include "unit.h"
-
-static struct value read_json(struct arena *a, const char *json)
-{
-    struct status st = {0};
-    struct value v;
-
-    if (json_read(a, text_of(json), NULL, &v, &st) < 0)
-        ck_abort_msg("%s: %s", json, st.message);
-    return v;
-}
-
-static const char *written(struct arena *a, const struct value *v)
-{
-    struct buffer b = BUFFER_IN(a);
-
-    json_write(&b, v);
-    return buffer_str(&b);
-}
+#include "trees.h"
 
 static const char *written_set(struct arena *a, const struct field_set *s)
 {
