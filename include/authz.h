@@ -129,3 +129,5 @@ int authz_parse_fields(struct arena *a, struct text in, struct selector *ret, st
 
 /* Lets the request on or answers 403. Finds its authorizer in r->wiring. */
 extern const struct filter filter_authorization;
+/* Its metrics. Start-up, once. */
+void authorization_metrics_register(void);

@@ -170,7 +170,7 @@ static struct metric_family duration_seconds = {
     .n_buckets = N_ELEMENTS(duration_buckets),
 };
 
-void authz_metrics_register(void)
+void authorization_metrics_register(void)
 {
     metrics_register(&attempts_total);
     metrics_register(&duration_seconds);

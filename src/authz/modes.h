@@ -35,4 +35,3 @@ int always_deny_new(const struct authz_options *opt, struct authz_mode **ret, st
 extern const char *const authz_mode_names[];
 extern const size_t n_authz_modes;
 const char *authz_mode_metric_name(struct arena *a, struct text type); /* "rbac" for "RBAC" */
-void authz_metrics_register(void);                                     /* the filter's */

@@ -8,7 +8,7 @@
  * is mutable and private to them. */
 #include <pthread.h>
 
-#include "authz/rbac.h"
+#include "authz/rbac_index.h"
 
 /* A role's number, by its key: "C/name" or "R/namespace/name". */
 struct role_slot {

@@ -52,7 +52,6 @@ struct authorizer *authorizer_new(struct authz_mode **modes, size_t n)
     pthread_mutex_init(&a->mu, NULL);
     a->set = set_new(modes, n);
     metrics_register(&decisions_total);
-    authz_metrics_register();
     return a;
 }
 

@@ -5,6 +5,7 @@
 #include "endpoints/list_body.h"
 
 #include "base/features.h"
+#include "endpoints/list_gzip.h"
 
 #define SMALL_BYTES 65536    /* up to here the body is built at once */
 #define GZIP_BYTES 131072    /* from here on gzip pays; upstream's defaultGzipThresholdBytes */

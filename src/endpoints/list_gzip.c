@@ -5,7 +5,7 @@
  * leaf that reaches beyond the list, the items are deflated for this list alone. */
 #include <stdlib.h>
 
-#include "endpoints/list_body.h"
+#include "endpoints/list_gzip.h"
 
 #define GZIP_LEVEL 1
 #define PART_BYTES (128 * 1024) /* of items that are no leaf's: as much as a leaf */

@@ -5,7 +5,7 @@
  * of which a list takes less than half, and a list with selectors, have views of their own in the arena. */
 #include <stdlib.h>
 
-#include "endpoints/list_body.h"
+#include "endpoints/list_items.h"
 
 #define AHEAD 4 /* objects whose memory is asked for before it is their turn */
 

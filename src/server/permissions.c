@@ -76,5 +76,6 @@ int permissions_start(const struct settings *set, struct arena *a, struct regist
             ? authz_config_start(set->authorization_config, &opt, timers, ret, ret_config, st) < 0
             : start_modes(set, a, &opt, ret, st) < 0)
         return -1;
+    authorization_metrics_register();
     return authz_guard(*ret, &opt, st);
 }
