@@ -11,7 +11,7 @@ int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret,
     e->storage = registry_storage(opt->registry);
     list_init(&e->watches);
     pthread_mutex_init(&e->watches_mu, NULL);
-    pthread_mutex_init(&e->frames_mu, NULL);
+    frames_init(&e->frames);
     *ret = e;
     return 0;
 }
@@ -25,9 +25,8 @@ void endpoints_stop(struct endpoints *e)
 {
     if (!e)
         return;
-    frames_clear(e);
+    frames_deinit(&e->frames);
     pthread_mutex_destroy(&e->watches_mu);
-    pthread_mutex_destroy(&e->frames_mu);
     openapi_free(e->openapi);
     free(e);
 }

@@ -194,7 +194,6 @@ void watch_counters_find(struct watch_counters *m, const struct request *r, cons
 
 /* The connection of a watch is gone and will not call again. */
 void watch_request_ended(struct watch *w);
-void frames_clear(struct endpoints *e);
 
 /* The errors that upstream's path router gives, before any verb has run: details are there, and empty. */
 enum flow fail_no_resource(struct request *r);
@@ -265,6 +264,19 @@ bool type_is_offered(const struct endpoints *e, const struct resource_type *type
 /* --- the whole --- */
 
 #define FRAME_SLOTS 64
+/* Watch events made lately, so that all watchers of an event share one (watch_frames.c). */
+struct frames {
+    pthread_mutex_t mu; /* guards the rest; nothing is called with it held */
+    struct frame {
+        struct object *object; /* one reference, so that the address means this object */
+        const struct representation_form *form;
+        const void *of; /* kind, or the version text of a partial form */
+        unsigned type;
+        struct blob *blob;
+    } slots[FRAME_SLOTS];
+};
+void frames_init(struct frames *f); /* zeroed */
+void frames_deinit(struct frames *f);
 
 struct endpoints {
     struct endpoints_options opt; /* set before the first request, then read-only */
@@ -277,13 +289,5 @@ struct endpoints {
     size_t n_watches;
     bool is_ending;
 
-    /* Watch events made lately, so that all watchers of an event share one. */
-    pthread_mutex_t frames_mu;
-    struct frame {
-        struct object *object; /* one reference, so that the address means this object */
-        const struct representation_form *form;
-        const void *of; /* kind, or the version text of a partial form */
-        unsigned type;
-        struct blob *blob;
-    } frames[FRAME_SLOTS];
+    struct frames frames; /* of all watches */
 };

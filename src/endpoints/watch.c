@@ -6,7 +6,7 @@
  *
  * The objects that a watch begins with are pushed as the connection takes them (the stream's drained),
  * however many there are; the cache's events follow from the snapshot's revision on. A live watcher that does
- * not keep up is cut off. An event is framed once and shared by all watchers of the same form (frames).
+ * not keep up is cut off. An event is framed once and shared by all watchers of the same form (watch_frames.c).
  *
  * Life: a watch has two references. The stream's goes with closed(), the request's with
  * watch_request_ended(). What calls into it stops before: the cache's callbacks and the timer end in
@@ -16,12 +16,12 @@
 
 #include "base/features.h"
 #include "endpoints/endpoints_internal.h"
+#include "endpoints/watch_frames.h"
 
 #define QUEUE_MAX (64 << 20)      /* what a replay of the ring may take at most */
 #define SLOW_BYTES (4 << 20)      /* a live watcher that lags by more than this is cut off */
 #define INITIAL_BATCH (256 << 10) /* how much of the initial objects is queued at once */
 #define BOOKMARK_MS 60000
-#define LENGTH_BYTES 4        /* before each event of a protobuf stream */
 #define LAST_BOOKMARK_MS 2000 /* before the timeout. Source: cacher.go, bookmarkTimeBudget */
 
 struct watch {
@@ -79,121 +79,6 @@ void watch_request_ended(struct watch *w)
     watch_unref(w);
 }
 
-/* --- frames --- */
-
-static void add_length_be(struct buffer *b, size_t n)
-{
-    const unsigned char bytes[LENGTH_BYTES] = {(unsigned char)(n >> 24), (unsigned char)(n >> 16),
-                                               (unsigned char)(n >> 8), (unsigned char)n};
-
-    buffer_add_bytes(b, bytes, sizeof(bytes));
-}
-
-/* WatchEvent: type = 1, object = 2, a RawExtension: raw = 1; before it its length in four bytes. */
-static void frame_protobuf(struct buffer *b, const char *type, struct text object)
-{
-    CLEANUP(buffer_deinit) struct buffer raw = BUFFER_INIT;
-    CLEANUP(buffer_deinit) struct buffer event = BUFFER_INIT;
-
-    protobuf_field_bytes(&raw, 1, object);
-    protobuf_field_bytes(&event, 1, text_of(type));
-    protobuf_field_bytes(&event, 2, buffer_text(&raw));
-    add_length_be(b, event.n);
-    buffer_add(b, buffer_text(&event));
-}
-
-static struct blob *frame_json(const char *type, struct text object)
-{
-    static const char a[] = "{\"type\":\"", z[] = "\",\"object\":", end[] = "}\n";
-    size_t type_n = strlen(type);
-    struct blob *blob = blob_alloc(sizeof(a) + sizeof(z) + sizeof(end) - 3 + type_n + object.n);
-    struct buffer b = {.p = blob->p, .cap = blob->n};
-
-    buffer_add_bytes(&b, a, sizeof(a) - 1);
-    buffer_add_bytes(&b, type, type_n);
-    buffer_add_bytes(&b, z, sizeof(z) - 1);
-    buffer_add(&b, object);
-    buffer_add_bytes(&b, end, sizeof(end) - 1);
-    return blob;
-}
-
-static struct blob *frame(const struct representation *rep, const char *type, struct text object)
-{
-    CLEANUP(buffer_deinit) struct buffer b = BUFFER_INIT;
-
-    if (rep->accepted.media != MEDIA_PROTOBUF)
-        return frame_json(type, object);
-    frame_protobuf(&b, type, object);
-    return blob_new(buffer_text(&b));
-}
-
-static void frame_clear(struct frame *f)
-{
-    object_unref(f->object);
-    blob_unref(f->blob);
-    *f = (struct frame){0};
-}
-
-static struct frame frame_key(const struct representation *rep, struct object *o, enum event_type type)
-{
-    const void *of =
-        rep->accepted.as == AS_OBJECT ? (const void *)rep->kind : (const void *)rep->accepted.as_version.n;
-
-    return (struct frame){.object = o, .form = rep->form, .of = of, .type = type};
-}
-
-static struct frame *frame_slot(struct endpoints *e, const struct frame *key)
-{
-    uintptr_t h =
-        (uintptr_t)key->object / 64 + (uintptr_t)key->form / 16 * 7 + (uintptr_t)key->of * 3 + key->type * 11;
-
-    return &e->frames[h % FRAME_SLOTS];
-}
-
-static bool frame_is(const struct frame *a, const struct frame *b)
-{
-    return a->object == b->object && a->form == b->form && a->of == b->of && a->type == b->type;
-}
-
-/* The event's bytes, one reference, made or found. NULL: the object cannot be shown. */
-static struct blob *frame_object(struct watch *w, enum event_type type, struct object *o)
-{
-    struct frame key = frame_key(&w->rep, o, type), *slot = frame_slot(w->e, &key);
-    struct blob *blob = NULL;
-    struct text bytes;
-
-    if (w->rep.form->is_shared) {
-        pthread_mutex_lock(&w->e->frames_mu);
-        if (frame_is(slot, &key))
-            blob = blob_ref(slot->blob);
-        pthread_mutex_unlock(&w->e->frames_mu);
-        if (blob)
-            return blob;
-    }
-    buffer_clear(&w->scratch);
-    bytes = w->rep.form->single(&w->rep, o, &w->scratch);
-    if (!bytes.p)
-        return NULL;
-    blob = frame(&w->rep, event_type_name(type), bytes);
-    if (w->rep.form->is_shared) {
-        struct frame old;
-        key.object = object_ref(o);
-        key.blob = blob_ref(blob);
-        pthread_mutex_lock(&w->e->frames_mu);
-        old = *slot;
-        *slot = key;
-        pthread_mutex_unlock(&w->e->frames_mu);
-        frame_clear(&old);
-    }
-    return blob;
-}
-
-void frames_clear(struct endpoints *e)
-{
-    for (size_t i = 0; i < FRAME_SLOTS; i++)
-        frame_clear(&e->frames[i]);
-}
-
 /* --- pushing --- */
 
 /* An error is the last event of a watch. Takes st. */
@@ -207,7 +92,7 @@ static void push_error(struct watch *w, struct status *st)
         status_encode_protobuf(a, &b, st);
     else
         status_write_json(&b, st);
-    blob = frame(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
+    blob = frame_new(&w->rep, event_type_name(EVENT_ERROR), buffer_text(&b));
     stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
     blob_unref(blob);
     status_clear(st);
@@ -248,7 +133,7 @@ static bool push_object_locked(struct watch *w, enum event_type type, struct obj
         push_unreadable(w, type, o);
         return false;
     }
-    blob = frame_object(w, type, o);
+    blob = frames_event(&w->e->frames, &w->rep, type, o, &w->scratch);
 
     if (!blob) { /* a hole would be worse than an end */
         stream_abort(w->stream);
@@ -256,7 +141,7 @@ static bool push_object_locked(struct watch *w, enum event_type type, struct obj
     }
     is_open = stream_push(w->stream, blob, text_from(blob_text(blob), w->frame_skip));
     if (w->is_counted) {
-        size_t lead = w->rep.accepted.media == MEDIA_PROTOBUF ? LENGTH_BYTES : 0;
+        size_t lead = w->rep.accepted.media == MEDIA_PROTOBUF ? FRAME_LENGTH_BYTES : 0;
         metric_add(w->counters.events, 1);
         metric_observe(w->counters.sizes, (double)(blob->n - lead));
     }
@@ -578,7 +463,7 @@ static enum flow start_watch(struct request *r, struct call *c)
     w->asked_ns = r->start_ns;
     bool is_text = w->rep.accepted.media != MEDIA_PROTOBUF, is_websocket = websocket_is_wanted(r);
     w->is_counted = !is_websocket;
-    w->frame_skip = is_websocket && !is_text ? LENGTH_BYTES : 0;
+    w->frame_skip = is_websocket && !is_text ? FRAME_LENGTH_BYTES : 0;
     r->is_long_running = true;
     r->deadline_ms = 0;
     /* Not asked for anything but what comes next, from wherever the store is. */
