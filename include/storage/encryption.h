@@ -23,9 +23,14 @@ struct encryption_options {
 int encryption_start(const struct encryption_options *opt, struct encryption **ret, struct status *st);
 /* Nobody may use e any more. Ends calls to plugins. Accepts NULL. */
 void encryption_stop(struct encryption *e);
-/* fn is called whenever more may have become readable than before: a new file, a plugin that answers again. On a thread of
- * e's own; may call encryption_open. Once, before it is needed; NULL takes it away, after which it does not run. */
-void encryption_on_change(struct encryption *e, void (*fn)(void *ctx), void *ctx);
+/* Told whenever more may have become readable than before: a new file, a plugin that answers again. On a thread of e's own;
+ * may call encryption_open. Embedded in its owner's struct. */
+struct encryption_listener {
+    struct list link;
+    void (*changed)(struct encryption_listener *l);
+};
+void encryption_listen(struct encryption *e, struct encryption_listener *l); /* e NULL: does nothing */
+void encryption_unlisten(struct encryption *e, struct encryption_listener *l); /* afterwards it does not run */
 
 /* Adds to ret what is to be kept of an object's bytes under this key ("/registry/secrets/ns/name": the key becomes part of
  * what is authenticated). Does not block. ret_id: see encryption_write_id. */

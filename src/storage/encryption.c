@@ -34,9 +34,8 @@ struct encryption {
     pthread_mutex_t mu;
     struct encryption_set *set; /* mu */
 
-    pthread_mutex_t change_mu; /* held while changed runs */
-    void (*changed)(void *ctx);
-    void *changed_ctx;
+    pthread_mutex_t change_mu; /* held while listeners run */
+    struct list listeners;     /* change_mu */
 
     /* the reloading thread's */
     pthread_t thread;
@@ -51,16 +50,28 @@ static void tell_change(void *ctx)
 {
     struct encryption *e = ctx;
     pthread_mutex_lock(&e->change_mu);
-    if (e->changed)
-        e->changed(e->changed_ctx);
+    list_for_each(link, &e->listeners) {
+        struct encryption_listener *l = CONTAINER_OF(link, struct encryption_listener, link);
+        l->changed(l);
+    }
     pthread_mutex_unlock(&e->change_mu);
 }
 
-void encryption_on_change(struct encryption *e, void (*fn)(void *ctx), void *ctx)
+void encryption_listen(struct encryption *e, struct encryption_listener *l)
 {
+    if (!e)
+        return;
     pthread_mutex_lock(&e->change_mu);
-    e->changed = fn;
-    e->changed_ctx = ctx;
+    list_append(&e->listeners, &l->link);
+    pthread_mutex_unlock(&e->change_mu);
+}
+
+void encryption_unlisten(struct encryption *e, struct encryption_listener *l)
+{
+    if (!e)
+        return;
+    pthread_mutex_lock(&e->change_mu);
+    list_remove(&l->link);
     pthread_mutex_unlock(&e->change_mu);
 }
 
@@ -336,6 +347,7 @@ int encryption_start(const struct encryption_options *opt, struct encryption **r
     e->stop_fd = e->wake_fd = -1;
     pthread_mutex_init(&e->mu, NULL);
     pthread_mutex_init(&e->change_mu, NULL);
+    list_init(&e->listeners);
     if (encryption_set_load(e->path, e->reloads, e->server_id, &e->callbacks, &e->set, st) < 0) {
         encryption_stop(e);
         return status_wrap(st, "--encryption-provider-config %s", opt->path);

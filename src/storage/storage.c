@@ -52,6 +52,7 @@ struct storage {
     bool stores_protobuf;
     int64_t count_ms, count_next_ms; /* start, then the timer */
     struct encryption *encryption; /* NULL: none */
+    struct encryption_listener encryption_change;
     struct text key_prefix;        /* "/registry/" */
     atomic_bool has_unreadable;    /* there may be objects that a change of encryption makes readable */
 
@@ -301,9 +302,9 @@ static void reveal_cache(struct storage *s, struct cache *c, size_t *n_left, siz
 }
 
 /* A plugin answers, or there are other keys: what could not be read is tried again. */
-static void encryption_changed(void *ctx)
+static void encryption_changed(struct encryption_listener *l)
 {
-    struct storage *s = ctx;
+    struct storage *s = CONTAINER_OF(l, struct storage, encryption_change);
     size_t n_left = 0, n_found = 0;
     if (!atomic_exchange(&s->has_unreadable, false))
         return;
@@ -625,8 +626,8 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
         s->backend->ops->follow(s->backend);
     if (s->timers)
         timer_arm(s->timers, &s->tick, TICK_MS);
-    if (s->encryption)
-        encryption_on_change(s->encryption, encryption_changed, s);
+    s->encryption_change.changed = encryption_changed;
+    encryption_listen(s->encryption, &s->encryption_change);
     *ret = s;
     return 0;
 }
@@ -649,8 +650,7 @@ void storage_stop(struct storage *s)
     if (!s)
         return;
     atomic_store(&s->is_stopping, true);
-    if (s->encryption)
-        encryption_on_change(s->encryption, NULL, NULL);
+    encryption_unlisten(s->encryption, &s->encryption_change);
     if (s->timers) {
         timer_cancel(s->timers, &s->tick);
         timer_cancel(s->timers, &s->tick); /* the one that ran meanwhile may have armed it again */
