@@ -21,6 +21,7 @@ struct health_check {
      * block. NULL: always well. */
     int (*check)(void *ctx, struct status *st);
     void *ctx;
+    const char *group; /* the query's exclude may name it instead; NULL: none */
 };
 
 /* --- start and stop --- */
@@ -33,7 +34,7 @@ struct endpoints_options {
     const char *jwks_uri; /* that issuer discovery names; NULL: at this server */
     /* Between decoding and storing, see struct operation; NULL: everything is admitted. */
     int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
-    const struct health_check *health_checks; /* besides ping, log, etcd and those of readyz that endpoints knows itself */
+    const struct health_check *health_checks; /* besides ping and log */
     size_t n_health_checks;
 };
 

@@ -29,6 +29,7 @@ struct registry_guard {
 struct resource {
     const struct resource_type *type;
     const struct resource_type *storage; /* the type that is stored; NULL: nothing is stored (reviews) */
+    struct storage *store;               /* where its objects are; NULL: nothing is stored */
     struct cache *cache;                 /* of the storage type, shared by its versions; NULL: nothing is stored */
     const struct strategy *strategy;     /* of the storage type; never NULL */
     const struct warner *warner;         /* what its writes are warned of; NULL: nothing */
@@ -37,7 +38,10 @@ struct resource {
 };
 
 struct registry_options {
-    struct storage *storage; /* borrowed */
+    struct storage *storage; /* borrowed, as all of them */
+    /* Stores of some resources: who has a cache of a type is its store. Revisions of two stores have nothing in common. */
+    struct storage *const *others;
+    size_t n_others;
     /* Which versions are served, as --runtime-config says. */
     bool (*is_served)(void *ctx, const struct resource_type *type);
     void *ctx;
@@ -52,7 +56,6 @@ void registry_stop(struct registry *reg);
 const struct resource *registry_find(const struct registry *reg, struct text group, struct text version,
                                      struct text name);
 const struct resource *registry_resources(const struct registry *reg); /* the first; follow next */
-struct storage *registry_storage(const struct registry *reg);
 
 /* Of all versions of the resource. One at most, set before the first request. */
 void registry_guard(struct registry *reg, struct text group, struct text name, struct registry_guard guard);
@@ -178,6 +181,7 @@ struct operation {
     unsigned attempts;
     bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
     bool is_fresh;       /* it goes by a state that was the newest after the operation began */
+    bool is_namespace_fresh; /* the same of its namespace, when that lies in another store */
     bool generates_name; /* CREATE: the name is made up, and another one when it is taken */
 };
 

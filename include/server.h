@@ -26,6 +26,7 @@ struct settings {
     bool encryption_provider_config_automatic_reload;
     /* etcd */
     struct text_list etcd_servers; /* empty: the embedded store */
+    struct text_list etcd_servers_overrides;
     const char *etcd_prefix, *etcd_cafile, *etcd_certfile, *etcd_keyfile;
     const char *storage_backend, *storage_media_type;
     int64_t etcd_compaction_interval, etcd_healthcheck_timeout, etcd_readycheck_timeout, etcd_count_metric_poll_period,

@@ -22,6 +22,7 @@ struct storage_options {
     size_t ring_max_events;  /* 0: default */
     struct encryption *encryption; /* borrowed until storage_stop; NULL: none */
     struct text key_prefix;  /* before all keys, for what encryption authenticates; borrowed; empty: "/registry/" */
+    const char *cluster_id;  /* which store it is, for the metrics; NULL: the engine's name */
 };
 /* Loads everything. A stored value that cannot be read is reported by key, kept in the store, and served as an error. */
 int storage_start(const struct storage_options *opt, struct storage **ret, struct status *st);

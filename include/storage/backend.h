@@ -156,6 +156,7 @@ int sqlite_leap(const char *path, uint64_t revision, struct status *st);
 struct etcd_options {
     const char *const *servers; /* "https://host:port", tried in turn when one fails */
     size_t n_servers;
+    const char *flag;           /* where they come from, for errors; lives as long as the engine; NULL: "--etcd-servers" */
     const char *prefix;         /* "/registry"; NULL: that */
     const char *ca_file, *cert_file, *key_file; /* NULL: none */
     struct timers *timers;      /* borrowed */

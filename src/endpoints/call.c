@@ -24,7 +24,7 @@ static enum flow after_wait(struct request *r, struct call *c)
                    (double)(clock_mono_ns() - c->waits_since_ns) / 1e9);
     if (c->was_reached || c->goes_on_late)
         return c->step(r, c);
-    revision_too_large(&st, c->awaited, storage_revision(c->e->storage));
+    revision_too_large(&st, c->awaited, storage_revision(c->resource->store));
     return request_fail(r, &st);
 }
 
@@ -34,7 +34,7 @@ enum flow wait_for_revision(struct request *r, struct call *c, uint64_t revision
     c->waits_since_ns = clock_mono_ns();
     c->state_step = next;
     c->step = after_wait;
-    storage_wait(c->e->storage, revision, FRESH_WAIT_MS, revision_reached, r);
+    storage_wait(c->resource->store, revision, FRESH_WAIT_MS, revision_reached, r);
     return FLOW_PARK;
 }
 
@@ -66,7 +66,7 @@ static enum flow after_past(struct request *r, struct call *c)
 
 enum flow wait_for_listing(struct request *r, struct call *c, uint64_t revision, call_step next)
 {
-    if (revision > storage_revision(c->e->storage))
+    if (revision > storage_revision(c->resource->store))
         return wait_for_revision(r, c, revision, next);
     if (!c->past.revision)
         arena_defer(r->arena, forget_past, &c->past);
@@ -74,7 +74,7 @@ enum flow wait_for_listing(struct request *r, struct call *c, uint64_t revision,
     c->past.revision = revision;
     c->state_step = next;
     c->step = after_past;
-    storage_snapshot_at(c->e->storage, c->resource->cache, revision, past_came, r);
+    storage_snapshot_at(c->resource->store, c->resource->cache, revision, past_came, r);
     return FLOW_PARK;
 }
 
@@ -97,11 +97,11 @@ static enum flow after_refresh(struct request *r, struct call *c)
 
 enum flow wait_for_newest(struct request *r, struct call *c, call_step next)
 {
-    if (storage_is_sole_writer(c->e->storage))
+    if (storage_is_sole_writer(c->resource->store))
         return next(r, c);
     c->state_step = next;
     c->step = after_refresh;
-    storage_refresh(c->e->storage, refreshed, r);
+    storage_refresh(c->resource->store, refreshed, r);
     return FLOW_PARK;
 }
 

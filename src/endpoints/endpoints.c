@@ -8,7 +8,6 @@ int endpoints_start(const struct endpoints_options *opt, struct endpoints **ret,
 
     watch_counters_register();
     e->opt = *opt;
-    e->storage = registry_storage(opt->registry);
     list_init(&e->watches);
     pthread_mutex_init(&e->watches_mu, NULL);
     frames_init(&e->frames);

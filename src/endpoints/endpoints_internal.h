@@ -280,7 +280,6 @@ void frames_deinit(struct frames *f);
 
 struct endpoints {
     struct endpoints_options opt; /* set before the first request, then read-only */
-    struct storage *storage;
     _Atomic(const char *) server_address; /* see endpoints_announce; NULL until then */
     struct openapi *openapi; /* NULL until the first request for it; openapi.c guards it */
 

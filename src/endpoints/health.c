@@ -4,27 +4,8 @@
  * its own page only. Source: kubernetes/apiserver pkg/server/healthz/healthz.go. */
 #include "endpoints/endpoints_internal.h"
 
-static int check_store_live(void *ctx, struct status *st)
-{
-    return storage_check(ctx, PROBE_LIVE, st);
-}
-
-static int check_store_ready(void *ctx, struct status *st)
-{
-    return storage_check(ctx, PROBE_READY, st);
-}
-
 /* The checks of endpoints' own, before those that the top floor brings. */
-static const struct own_check {
-    const char *name;
-    unsigned pages;
-    int (*check)(void *storage, struct status *st); /* NULL: always good */
-} own_checks[] = {
-    {"ping", HEALTH_ALL, NULL},
-    {"log", HEALTH_ALL, NULL},
-    {"etcd", HEALTH_ALL, check_store_live}, /* the store, whatever it is: the name that probes and dashboards ask for */
-    {"etcd-readiness", HEALTH_READYZ, check_store_ready},
-};
+static const struct health_check own_checks[] = {{.name = "ping", .pages = HEALTH_ALL}, {.name = "log", .pages = HEALTH_ALL}};
 
 static size_t n_checks(const struct endpoints *e)
 {
@@ -33,10 +14,7 @@ static size_t n_checks(const struct endpoints *e)
 
 static struct health_check check_at(struct endpoints *e, size_t i)
 {
-    if (i >= N_ELEMENTS(own_checks))
-        return e->opt.health_checks[i - N_ELEMENTS(own_checks)];
-    const struct own_check *own = &own_checks[i];
-    return (struct health_check){own->name, own->pages, own->check, e->storage};
+    return i < N_ELEMENTS(own_checks) ? own_checks[i] : e->opt.health_checks[i - N_ELEMENTS(own_checks)];
 }
 
 bool health_check_at(struct endpoints *e, size_t i, struct health_check *ret)
@@ -91,6 +69,8 @@ static enum flow serve_page(struct request *r, struct endpoints *e, unsigned pag
             continue;
         if (is_excluded(r, check.name)) {
             buffer_addf(&b, "[+]%s excluded: ok\n", check.name);
+        } else if (check.group && is_excluded(r, check.group)) {
+            buffer_addf(&b, "[+]%s excluded with %s: ok\n", check.name, check.group);
         } else if (!check.check || check.check(check.ctx, &st) == 0) {
             buffer_addf(&b, "[+]%s ok\n", check.name);
         } else {

@@ -42,7 +42,7 @@ enum flow call_get(struct request *r, struct call *c)
     if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || check_export(r, &st) < 0 ||
         revision_of_query(r, &revision, &st) < 0)
         return request_fail(r, &st);
-    if (revision > storage_revision(c->e->storage))
+    if (revision > storage_revision(c->resource->store))
         return wait_for_revision(r, c, revision, find_object);
     return request_query(r, "resourceVersion").n ? find_object(r, c) : wait_for_newest(r, c, find_object);
 }

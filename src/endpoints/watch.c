@@ -431,7 +431,7 @@ static void push_too_large(struct watch *w, uint64_t revision)
 {
     struct status st = {0};
 
-    revision_too_large(&st, revision, storage_revision(w->e->storage));
+    revision_too_large(&st, revision, storage_revision(w->rep.resource->store));
     push_error(w, &st);
 }
 
@@ -470,7 +470,7 @@ static enum flow start_watch(struct request *r, struct call *c)
     if (is_late)
         push_too_large(w, call->revision);
     else
-        begin(w, o, is_from_any ? storage_revision(c->e->storage) : call->revision);
+        begin(w, o, is_from_any ? storage_revision(c->resource->store) : call->revision);
     arm_timer(w);
     if (is_websocket)
         response_websocket(r, stream_ref(w->stream), is_text);
@@ -500,7 +500,7 @@ enum flow call_watch(struct request *r, struct call *c)
     }
     /* Initial objects that are as fresh as a revision of the future have to wait for it; a plain watch just
      * begins there. */
-    if (call->options.send_initial_events && call->revision > storage_revision(c->e->storage)) {
+    if (call->options.send_initial_events && call->revision > storage_revision(c->resource->store)) {
         c->goes_on_late = true;
         return wait_for_revision(r, c, call->revision, start_watch);
     }

@@ -14,7 +14,7 @@ int namespace_check_create(struct operation *op, const struct value *obj, struct
 
     if (!type->is_namespaced || !op->namespace.n || !op->registry->namespaces)
         return 0; /* validation asks for a namespace */
-    CLEANUP(object_unrefp) struct object *ns = cache_get(op->registry->namespaces, op->namespace);
+    CLEANUP(object_unrefp) struct object *ns = cache_get(op->registry->namespaces->cache, op->namespace);
     if (!ns)
         return status_not_found(st, TEXT_NONE, TEXT("namespaces"), op->namespace);
     if (!ns->is_deleting)

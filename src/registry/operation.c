@@ -9,10 +9,27 @@
 
 /* --- others write, too -------------------------------------------------------------------------------------------- */
 
+static void refreshed(void *ctx, struct status *st);
+
+/* What is created goes by its namespace too, which may lie in another store. */
+static bool refresh_namespace(struct operation *op)
+{
+    const struct resource *namespaces = op->registry->namespaces;
+
+    if (op->is_namespace_fresh || op->kind == OPERATION_DELETE || op->current || !op->resource->type->is_namespaced ||
+        !namespaces || namespaces->store == op->resource->store)
+        return false;
+    op->is_namespace_fresh = true;
+    storage_refresh(namespaces->store, refreshed, op);
+    return true;
+}
+
 static void refreshed(void *ctx, struct status *st)
 {
     struct operation *op = ctx;
 
+    if (!st && refresh_namespace(op))
+        return;
     op->is_fresh = true;
     op->may_block = false;
     if (st) {
@@ -26,12 +43,12 @@ static void refreshed(void *ctx, struct status *st)
 /* What was decided on a state that another server may have changed already is decided once more on the newest one. */
 static bool decide_anew(struct operation *op)
 {
-    if (op->is_fresh || storage_is_sole_writer(op->registry->storage))
+    if (op->is_fresh || storage_is_sole_writer(op->resource->store))
         return false;
     status_clear(&op->st);
     object_unref(MOVE(op->result));
     op->was_created = op->was_removed = op->was_unchanged = false;
-    storage_refresh(op->registry->storage, refreshed, op);
+    storage_refresh(op->resource->store, refreshed, op);
     return true;
 }
 
@@ -145,7 +162,7 @@ bool operation_is_no_op(const struct operation *op)
     object_stored(op->written, now);
     object_stored(op->current, before);
     return text_eq(now[0], before[0]) && text_eq(now[1], before[1]) &&
-           !storage_is_stale(registry_storage(op->registry), op->current);
+           !storage_is_stale(op->resource->store, op->current);
 }
 
 static void written(struct storage_write *w)
@@ -176,7 +193,7 @@ void operation_write(struct operation *op, enum write_op what, void (*proceed)(s
         .done = written,
     };
     op->proceed = proceed;
-    storage_submit(op->registry->storage, &op->write);
+    storage_submit(op->resource->store, &op->write);
 }
 
 void operation_begin(struct operation *op)

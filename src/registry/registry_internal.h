@@ -5,12 +5,11 @@
 #include "registry.h"
 
 struct registry {
-    struct storage *storage;
     struct resource *resources; /* n of them, linked in the table's order */
     size_t n;
     struct map by_path; /* "group/version/name" -> resource */
     struct arena *arena;
-    struct cache *namespaces;
+    const struct resource *namespaces; /* NULL: not served */
     int64_t event_ttl_ms;
 };
 

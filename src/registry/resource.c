@@ -50,7 +50,15 @@ static struct text path_of(struct arena *a, struct text group, struct text versi
     return arena_textf(a, "%.*s/%.*s/%.*s", TEXT_ARG(group), TEXT_ARG(version), TEXT_ARG(name));
 }
 
-static void add(struct registry *reg, const struct resource_type *type)
+static struct storage *store_of(const struct registry_options *opt, const struct resource_type *type)
+{
+    for (size_t i = 0; i < opt->n_others; i++)
+        if (storage_cache(opt->others[i], type))
+            return opt->others[i];
+    return opt->storage;
+}
+
+static void add(struct registry *reg, const struct registry_options *opt, const struct resource_type *type)
 {
     struct resource *r = &reg->resources[reg->n++];
 
@@ -58,8 +66,9 @@ static void add(struct registry *reg, const struct resource_type *type)
 
     *r = (struct resource){.type = type, .strategy = strategy_find(stored), .warner = warner_find(stored)};
     if (is_stored(type)) {
-        r->storage = storage_type_of(type);
-        r->cache = storage_cache(reg->storage, r->storage);
+        r->storage = stored;
+        r->store = store_of(opt, stored);
+        r->cache = storage_cache(r->store, stored);
     }
     if (reg->n > 1)
         r[-1].next = r;
@@ -70,7 +79,6 @@ int registry_start(const struct registry_options *opt, struct registry **ret, st
 {
     struct registry *reg = xcalloc(1, sizeof(*reg));
 
-    reg->storage = opt->storage;
     reg->event_ttl_ms = opt->event_ttl_ms;
     reg->arena = arena_new();
     reg->resources = xcalloc(n_schema_resources, sizeof(*reg->resources));
@@ -78,15 +86,14 @@ int registry_start(const struct registry_options *opt, struct registry **ret, st
         const struct resource_type *type = &schema_resources[i];
         if (!serves(opt->is_served, opt->ctx, type))
             continue;
-        add(reg, type);
+        add(reg, opt, type);
         if (is_stored(type) && !reg->resources[reg->n - 1].cache) {
             registry_stop(reg);
             return status_internal_error(st, "%.*s/%.*s has no cache", TEXT_ARG(type->group),
                                          TEXT_ARG(type->name));
         }
     }
-    const struct resource *namespaces = registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("namespaces"));
-    reg->namespaces = namespaces ? namespaces->cache : NULL;
+    reg->namespaces = registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("namespaces"));
     *ret = reg;
     return 0;
 }
@@ -130,11 +137,6 @@ const struct resource *registry_find(const struct registry *reg, struct text gro
 const struct resource *registry_resources(const struct registry *reg)
 {
     return reg->n ? reg->resources : NULL;
-}
-
-struct storage *registry_storage(const struct registry *reg)
-{
-    return reg->storage;
 }
 
 /* Code and words of upstream's StorageError are those with the gate on; without it only the reason is passed on. Source:

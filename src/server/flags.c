@@ -59,6 +59,10 @@ const struct flag flags[] = {
     {"etcd-servers", 0, FLAG_LIST, "", AT(etcd_servers), "etcd",
      "etcd servers to keep everything in, by their URLs: etcd 3.4 or newer, through its HTTP gateway. When one fails the next is "
      "used. Empty: the embedded store below --data-dir."},
+    {"etcd-servers-overrides", 0, FLAG_LIST, "", AT(etcd_servers_overrides), "etcd",
+     "Resources that are kept in etcd servers of their own: group/resource#servers, servers being URLs with semicolons between, "
+     "resource * all of a group; e.g. /events#http://127.0.0.1:2381. Not for custom resource definitions, custom resources and "
+     "API services."},
     {"etcd-prefix", 0, FLAG_STRING, "/registry", AT(etcd_prefix), "etcd", "What all keys in etcd begin with."},
     {"etcd-cafile", 0, FLAG_STRING, "", AT(etcd_cafile), "etcd", "PEM file of the authorities that etcd's certificates are of."},
     {"etcd-certfile", 0, FLAG_STRING, "", AT(etcd_certfile), "etcd", "PEM file of our client certificate towards etcd."},

@@ -10,6 +10,7 @@ struct hook_context {
     const char *service_ip;        /* the first of the range */
     uint16_t secure_port;
     bool has_endpoints; /* --endpoint-reconciler-type is not none */
+    bool is_alone;      /* no other server can have the same store */
 };
 
 struct hook {

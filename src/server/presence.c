@@ -20,12 +20,11 @@
 #define IDENTITY_SECONDS 3600
 #define CLEAN_UP_ROUNDS 360
 
-/* Of no version: of no API. */
-const struct resource_type presence_lease_type = {.name = TEXT("masterleases"), .storage_prefix = TEXT("masterleases")};
+/* Of no version: of no API. The name is the one that upstream looks for its store by. */
+const struct resource_type presence_lease_type = {.name = TEXT("apiServerIPInfo"), .storage_prefix = TEXT("masterleases")};
 
 struct presence {
     struct presence_options opt;
-    struct storage *storage;
     pthread_t thread;
     pthread_mutex_t mu;
     pthread_cond_t ends; /* of the monotonic clock */
@@ -57,7 +56,7 @@ static int write_address(struct presence *p, struct object *object /* takes */, 
 {
     CLEANUP(object_unrefp) struct object *mine = object;
     struct text key = text_of(p->opt.address);
-    CLEANUP(object_unrefp) struct object *now = cache_get(storage_cache(p->storage, &presence_lease_type), key);
+    CLEANUP(object_unrefp) struct object *now = cache_get(storage_cache(p->opt.leases, &presence_lease_type), key);
     struct waited w = {.write = {.type = &presence_lease_type, .op = object ? WRITE_PUT : WRITE_DELETE, .key = key,
                                  .object = object, .previous = now, .expected_revision = now ? now->revision : 0,
                                  .done = wake},
@@ -65,7 +64,7 @@ static int write_address(struct presence *p, struct object *object /* takes */, 
                        .told = PTHREAD_COND_INITIALIZER};
     if (!object && !now)
         return 0;
-    storage_submit(p->storage, &w.write);
+    storage_submit(p->opt.leases, &w.write);
     pthread_mutex_lock(&w.mu);
     while (!w.is_done)
         pthread_cond_wait(&w.told, &w.mu);
@@ -156,7 +155,7 @@ static int reconcile(struct presence *p, bool is_ending, struct status *st)
     struct object *o;
     VEC(struct text) addresses = {0};
 
-    cache_snapshot(storage_cache(p->storage, &presence_lease_type), &s);
+    cache_snapshot(storage_cache(p->opt.leases, &presence_lease_type), &s);
     tree_iter_init(&it, &object_tree_ops, s.tree);
     while ((o = tree_iter_next(&it)))
         vec_push(&addresses, o->key);
@@ -335,7 +334,6 @@ int presence_start(const struct presence_options *opt, struct presence **ret, st
     struct presence *p = xcalloc(1, sizeof(*p));
     pthread_condattr_t attr;
     p->opt = *opt;
-    p->storage = registry_storage(opt->registry);
     pthread_mutex_init(&p->mu, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -12,6 +12,7 @@ extern const struct resource_type presence_lease_type;
 struct presence;
 struct presence_options {
     const struct registry *registry;  /* borrowed */
+    struct storage *leases;           /* the store of presence_lease_type; borrowed */
     const char *address;              /* of this server, as others reach it */
     uint16_t port;
     const char *identity;             /* "apiserver-...": the name of its lease in kube-system */

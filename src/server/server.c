@@ -31,7 +31,7 @@
 #include "server/presence.h"
 #include "server/runtime_config.h"
 #include "server/serving.h"
-#include "server/watch_cache.h"
+#include "server/stores.h"
 
 /* Shared with the readiness checks; the rest of the process's life is on the main thread's stack. */
 struct lifecycle {
@@ -50,9 +50,8 @@ struct server {
     struct workers *workers;
     struct timers *timers;
     struct runtime_config *runtime_config;
-    struct backend *backend; /* until storage has taken it */
     struct encryption *encryption; /* NULL: none */
-    struct storage *storage;
+    struct stores stores;
     struct registry *registry;
     struct presence *presence; /* NULL: no other servers */
     struct lifecycle lifecycle;
@@ -251,77 +250,21 @@ static int start_encryption(struct server *s, struct status *st)
     return 0;
 }
 
-static int open_etcd(struct server *s, struct storage_options *opt, struct status *st)
+static int start_stores(struct server *s, struct status *st)
 {
-    static const char *const media_types[] = {"application/vnd.kubernetes.protobuf", "application/json"};
-    const struct settings *set = s->settings;
-    const char *type = set->storage_media_type ? set->storage_media_type : media_types[0];
-    const char **servers = ARENA_ARRAY(s->arena, const char *, set->etcd_servers.n + 1);
-
-    if (set->storage_backend && strcmp(set->storage_backend, "etcd3") != 0)
-        return status_set(st, STATUS_BAD_REQUEST, "--storage-backend invalid, allowed values: etcd3. If not specified, it "
-                                                  "will default to 'etcd3'");
-    if (strcmp(type, media_types[0]) != 0 && strcmp(type, media_types[1]) != 0)
-        return status_set(st, STATUS_BAD_REQUEST, "--storage-media-type %s is neither %s nor %s", type, media_types[0],
-                          media_types[1]);
-    for (size_t i = 0; i < set->etcd_servers.n; i++)
-        servers[i] = arena_str(s->arena, set->etcd_servers.p[i]);
-    const struct etcd_options etcd = {
-        .servers = servers,
-        .n_servers = set->etcd_servers.n,
-        .prefix = set->etcd_prefix,
-        .ca_file = set->etcd_cafile,
-        .cert_file = set->etcd_certfile,
-        .key_file = set->etcd_keyfile,
-        .timers = s->timers,
-        .compaction_interval_ms = set->etcd_compaction_interval / 1000000,
-        .health_timeout_ms = set->etcd_healthcheck_timeout / 1000000,
-        .ready_timeout_ms = set->etcd_readycheck_timeout / 1000000,
-        .size_poll_ms = set->etcd_db_metric_poll_interval ? set->etcd_db_metric_poll_interval / 1000000 : -1,
-        .lease_reuse_s = set->lease_reuse_duration_seconds,
-    };
-    opt->stores_protobuf = strcmp(type, media_types[0]) == 0;
-    opt->count_ms = set->etcd_count_metric_poll_period ? set->etcd_count_metric_poll_period / 1000000 : -1;
-    return etcd_open(&etcd, &opt->backend, st);
-}
-
-static void add_type(struct arena *a, struct storage_options *opt, const struct resource_type *type)
-{
-    const struct resource_type **types = ARENA_ARRAY(a, const struct resource_type *, opt->n_types + 1);
-
-    memcpy(types, opt->types, opt->n_types * sizeof(*types));
-    types[opt->n_types++] = type;
-    opt->types = types;
-}
-
-static int open_storage(struct server *s, struct status *st)
-{
-    const char *path = arena_printf(s->arena, "%s/keelson.db", s->settings->data_dir);
-    struct storage_options opt = {.timers = s->timers, .history_ms = s->settings->watch_history / 1000000,
-                                  .encryption = s->encryption};
-
-    if (watch_cache_sizes_check(&s->settings->watch_cache_sizes, st) < 0)
-        return -1;
-    if (folder_make(s->settings->data_dir, st) < 0)
-        return status_wrap(st, "--data-dir");
-    if (s->settings->etcd_servers.n ? open_etcd(s, &opt, st) < 0 : sqlite_open(path, &opt.backend, st) < 0)
-        return -1;
-    if (s->settings->etcd_servers.n)
-        opt.key_prefix = etcd_key_prefix(opt.backend);
-    opt.types = registry_storage_types(runtime_config_serves, s->runtime_config, &opt.n_types);
-    if (s->settings->etcd_servers.n)
-        add_type(s->arena, &opt, &presence_lease_type);
-    if (storage_start(&opt, &s->storage, st) < 0)
-        return -1;
-    for (size_t i = 0; i < opt.n_types; i++)
-        if (!watch_cache_serves(s->settings, opt.types[i]))
-            storage_bypass(s->storage, opt.types[i]);
-    return 0;
+    const struct stores_options opt = {.settings = s->settings,
+                                       .arena = s->arena,
+                                       .timers = s->timers,
+                                       .encryption = s->encryption,
+                                       .runtime_config = s->runtime_config};
+    return stores_start(&opt, &s->stores, st);
 }
 
 static int start_registry(struct server *s, struct status *st)
 {
-    const struct registry_options opt = {.storage = s->storage,
+    const struct registry_options opt = {.storage = s->stores.all[0],
+                                         .others = s->stores.all + 1,
+                                         .n_others = s->stores.n - 1,
                                          .is_served = runtime_config_serves,
                                          .ctx = s->runtime_config,
                                          .event_ttl_ms = s->settings->event_ttl / 1000000};
@@ -342,19 +285,27 @@ static int check_hook(void *ctx, struct status *st)
 
 static int start_endpoints(struct server *s, struct status *st)
 {
-    struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, n_hooks + 3);
-    size_t n = 0;
+    struct health_check *checks = ARENA_ARRAY(s->arena, struct health_check, s->stores.n_checks + n_hooks + 3);
+    size_t n = s->stores.n_checks;
 
+    memcpy(checks, s->stores.checks, n * sizeof(*checks));
     s->lifecycle.hook_is_done = ARENA_ARRAY(s->arena, atomic_bool, n_hooks);
     if (encryption_has_check(s->encryption))
-        checks[n++] = (struct health_check){"kms-providers", HEALTH_HEALTHZ | HEALTH_READYZ, encryption_check, s->encryption};
+        checks[n++] = (struct health_check){.name = "kms-providers",
+                                             .pages = HEALTH_HEALTHZ | HEALTH_READYZ,
+                                             .check = encryption_check,
+                                             .ctx = s->encryption};
     if (s->settings->encryption_provider_config_automatic_reload)
         checks[n++] =
-            (struct health_check){"poststarthook/start-encryption-provider-config-automatic-reload", HEALTH_ALL, NULL, NULL};
+            (struct health_check){.name = "poststarthook/start-encryption-provider-config-automatic-reload",
+                                             .pages = HEALTH_ALL};
     for (size_t i = 0; i < n_hooks; i++)
-        checks[n++] = (struct health_check){arena_printf(s->arena, "poststarthook/%s", hooks[i].name), HEALTH_ALL, check_hook,
-                                            &s->lifecycle.hook_is_done[i]};
-    checks[n++] = (struct health_check){"shutdown", HEALTH_READYZ, check_ending, &s->lifecycle};
+        checks[n++] = (struct health_check){.name = arena_printf(s->arena, "poststarthook/%s", hooks[i].name),
+                                             .pages = HEALTH_ALL,
+                                             .check = check_hook,
+                                             .ctx = &s->lifecycle.hook_is_done[i]};
+    checks[n++] = (struct health_check){
+        .name = "shutdown", .pages = HEALTH_READYZ, .check = check_ending, .ctx = &s->lifecycle};
     const struct endpoints_options opt = {
         .registry = s->registry,
         .workers = s->workers,
@@ -431,15 +382,17 @@ static int run_hooks(struct server *s, struct status *st)
                                      .advertise_address = s->advertise_address,
                                      .service_ip = s->service_ip,
                                      .secure_port = listener_port(s->listener),
-                                     .has_endpoints = has_endpoints(s->settings)};
+                                     .has_endpoints = has_endpoints(s->settings),
+                                     .is_alone = !s->stores.leases};
     for (size_t i = 0; i < n_hooks; i++) {
         if (hooks[i].run(&ctx, st) < 0)
             return status_wrap(st, "%s", hooks[i].name);
         atomic_store(&s->lifecycle.hook_is_done[i], true);
     }
-    if (storage_is_sole_writer(s->storage))
+    if (!s->stores.leases)
         return 0;
     const struct presence_options presence = {.registry = s->registry,
+                                              .leases = s->stores.leases,
                                               .address = s->advertise_address,
                                               .port = ctx.secure_port,
                                               .identity = own_identity(s->arena),
@@ -465,7 +418,7 @@ static int start(struct server *s, struct status *st)
     s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
     if (adopt_feature_gates(s, st) < 0 || find_addresses(s, st) < 0 || check_reconciler(s->settings, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
-        start_encryption(s, st) < 0 || open_storage(s, st) < 0 || start_registry(s, st) < 0 ||
+        start_encryption(s, st) < 0 || start_stores(s, st) < 0 || start_registry(s, st) < 0 ||
         start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
         start_listener(s, st) < 0)
         return -1;
@@ -486,8 +439,7 @@ static void stop(struct server *s)
     authorizer_free(s->wiring.authz);
     if (s->registry)
         registry_stop(s->registry);
-    if (s->storage)
-        storage_stop(s->storage);
+    stores_stop(&s->stores);
     encryption_stop(s->encryption);
     timers_stop(s->timers);
     workers_stop(s->workers);

@@ -316,7 +316,7 @@ static int start(struct backend *b, const struct storage_sink *sink, uint64_t *r
     if (!e->client)
         return status_set(st, STATUS_INTERNAL_ERROR, "no thread can be started");
     if (wait_for_gateway(e, st) < 0)
-        return status_wrap(st, "--etcd-servers");
+        return status_wrap(st, "%s", e->flag);
     if (watch_load(e, &e->applied, st) < 0)
         return status_wrap(st, "loading from etcd");
     e->known = e->applied;
@@ -411,7 +411,7 @@ static int add_servers(struct etcd *e, const struct etcd_options *opt, struct st
     e->servers = xcalloc(opt->n_servers, sizeof(char *));
     for (size_t i = 0; i < opt->n_servers; i++) {
         if (!is_url(opt->servers[i]))
-            return status_set(st, STATUS_BAD_REQUEST, "--etcd-servers: \"%s\" is not a URL such as http://127.0.0.1:2379",
+            return status_set(st, STATUS_BAD_REQUEST, "%s: \"%s\" is not a URL such as http://127.0.0.1:2379", e->flag,
                               opt->servers[i]);
         char *server = e->servers[e->n_servers++] = xstrdup(opt->servers[i]);
         size_t n = strlen(server);
@@ -461,6 +461,7 @@ int etcd_open(const struct etcd_options *opt, struct backend **ret, struct statu
     unsigned char id[8];
     e->base.ops = &etcd_ops;
     e->timers = opt->timers;
+    e->flag = opt->flag ? opt->flag : "--etcd-servers";
     e->compaction_interval_ms = opt->compaction_interval_ms;
     e->health_timeout_ms = opt->health_timeout_ms ? opt->health_timeout_ms : 2000;
     e->ready_timeout_ms = opt->ready_timeout_ms ? opt->ready_timeout_ms : 2000;

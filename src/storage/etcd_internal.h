@@ -169,6 +169,7 @@ struct etcd {
     /* set by open */
     char **servers;
     size_t n_servers;
+    const char *flag; /* where they come from */
     char *prefix; /* "/registry/" */
     size_t prefix_n;
     char *files[3];

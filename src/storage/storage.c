@@ -594,7 +594,7 @@ int storage_start(const struct storage_options *opt, struct storage **ret, struc
         s->expiry = expiry_new(s, s->timers);
     if (s->backend->ops->read_at)
         s->past = past_new(&s->sink, begin_read, s);
-    s->size = metric_cell(&size_metric, s->backend->ops->name);
+    s->size = metric_cell(&size_metric, opt->cluster_id ? opt->cluster_id : s->backend->ops->name);
     pthread_mutex_init(&s->mu, NULL);
     list_init(&s->waiters);
     s->caches = xcalloc(opt->n_types + 1, sizeof(struct cache *));

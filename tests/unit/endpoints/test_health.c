@@ -10,8 +10,11 @@ static int check(void *ctx, struct status *st)
 }
 
 static const struct health_check checks[] = {
-    {"poststarthook/rbac/bootstrap-roles", HEALTH_ALL, check, "the hook"},
-    {"shutdown", HEALTH_READYZ, NULL, NULL},
+    {.name = "etcd", .pages = HEALTH_ALL, .group = "etcd"},
+    {.name = "etcd-readiness", .pages = HEALTH_READYZ, .group = "etcd-readiness"},
+    {.name = "etcd-override-0", .pages = HEALTH_READYZ, .group = "etcd"},
+    {.name = "poststarthook/rbac/bootstrap-roles", .pages = HEALTH_ALL, .check = check, .ctx = "the hook"},
+    {.name = "shutdown", .pages = HEALTH_READYZ},
 };
 
 START_TEST(pages)
@@ -27,7 +30,8 @@ START_TEST(pages)
          "[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]poststarthook/rbac/bootstrap-roles ok\nlivez check passed\n"},
         {false, "/readyz?verbose=false&exclude=etcd", 200,
          "[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\n[+]etcd-readiness "
-         "ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]shutdown ok\nreadyz check passed\n"},
+         "ok\n[+]etcd-override-0 excluded with etcd: ok\n[+]poststarthook/rbac/bootstrap-roles ok\n[+]shutdown ok\n"
+         "readyz check passed\n"},
         {false, "/readyz/shutdown", 200, "ok"},
         {false, "/livez/shutdown", 404, "404 page not found\n"},
         {false, "/livez/poststarthook/rbac/bootstrap-roles", 200, "ok"},
