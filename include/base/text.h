@@ -25,7 +25,7 @@ static inline struct text text_of(const char *s)
 }
 static inline bool text_eq(struct text a, struct text b)
 {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    return a.n == b.n && (a.p == b.p || a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 static inline bool text_is(struct text a, const char *s)
 {

@@ -203,7 +203,7 @@ static void copy_children(struct arena *a, struct value *v, bool with_strings, v
     v->items = memcpy(arena_alloc(a, bytes), v->items, bytes);
     for (size_t i = 0; i < v->n; i++) {
         struct value *child = v->kind == VALUE_OBJECT ? &v->members[i].value : &v->items[i];
-        if (child->kind >= VALUE_LIST)
+        if (child->kind >= VALUE_LIST && child->n)
             vec_push(todo, child);
         else if (with_strings && child->kind == VALUE_STRING)
             child->string = copy_bytes(a, child->string, child->n);
@@ -253,22 +253,7 @@ static bool numbers_equal(const struct value *a, const struct value *b)
     return d >= -0x1p63 && d < 0x1p63 && trunc(d) == d && (int64_t)d == i;
 }
 
-static bool objects_equal(const struct value *a, const struct value *b, pair_queue *todo)
-{
-    for (size_t i = 0; i < a->n; i++) {
-        const struct value_member *m = &a->members[i], *other = &b->members[i];
-        struct text key = member_key(m);
-        /* Most often both sides have the same order. */
-        const struct value *child = text_eq(key, member_key(other)) ? &other->value : value_get(b, key);
-        if (!child)
-            return false;
-        vec_push(todo, ((struct value_pair){&m->value, child}));
-    }
-    return true;
-}
-
-/* Compares the two but for their children, which are queued. */
-static bool nodes_equal(const struct value *a, const struct value *b, pair_queue *todo)
+static bool scalars_equal(const struct value *a, const struct value *b)
 {
     bool a_is_number = a->kind == VALUE_INT || a->kind == VALUE_FLOAT;
     bool b_is_number = b->kind == VALUE_INT || b->kind == VALUE_FLOAT;
@@ -277,22 +262,39 @@ static bool nodes_equal(const struct value *a, const struct value *b, pair_queue
         return numbers_equal(a, b);
     if (a->kind != b->kind)
         return false;
-    switch ((enum value_kind)a->kind) {
-    case VALUE_BOOL:
-        return a->boolean == b->boolean;
-    case VALUE_STRING:
+    if (a->kind == VALUE_STRING)
         return text_eq(value_text(a), value_text(b));
-    case VALUE_LIST:
-        if (a->n != b->n)
+    return a->kind != VALUE_BOOL || a->boolean == b->boolean;
+}
+
+/* Compares the two but for their children, which are queued. */
+static inline bool nodes_equal(const struct value *a, const struct value *b, pair_queue *todo)
+{
+    if (a->kind < VALUE_LIST || b->kind < VALUE_LIST)
+        return scalars_equal(a, b);
+    if (a->kind != b->kind || a->n != b->n)
+        return false;
+    if (a->n && a->items != b->items)
+        vec_push(todo, ((struct value_pair){a, b}));
+    return true;
+}
+
+static bool children_equal(const struct value *a, const struct value *b, pair_queue *todo)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        if (a->kind == VALUE_LIST) {
+            if (!nodes_equal(&a->items[i], &b->items[i], todo))
+                return false;
+            continue;
+        }
+        const struct value_member *m = &a->members[i], *other = &b->members[i];
+        struct text key = member_key(m);
+        /* Most often both sides have the same order. */
+        const struct value *child = text_eq(key, member_key(other)) ? &other->value : value_get(b, key);
+        if (!child || !nodes_equal(&m->value, child, todo))
             return false;
-        for (size_t i = 0; i < a->n; i++)
-            vec_push(todo, ((struct value_pair){&a->items[i], &b->items[i]}));
-        return true;
-    case VALUE_OBJECT:
-        return a->n == b->n && objects_equal(a, b, todo);
-    default:
-        return true;
     }
+    return true;
 }
 
 bool value_equal(const struct value *a, const struct value *b)
@@ -302,7 +304,7 @@ bool value_equal(const struct value *a, const struct value *b)
 
     while (is_equal && todo.n) {
         struct value_pair pair = todo.p[--todo.n];
-        is_equal = nodes_equal(pair.a, pair.b, &todo);
+        is_equal = children_equal(pair.a, pair.b, &todo);
     }
     vec_deinit(&todo);
     return is_equal;
