@@ -156,7 +156,8 @@ static const char *keyed_element(struct arena *a, const struct shape *s, const s
         return arena_printf(a, "associative list with keys has an element that omits all key fields %s] (and doesn't have "
                                "default values for any key fields)", buffer_str(&b));
     }
-    qsort(keys, n, sizeof(*keys), by_name);
+    if (n > 1)
+        qsort(keys, n, sizeof(*keys), by_name);
     *ret = (struct path_element){.kind = PATH_KEY, .n_keys = n, .keys = keys};
     return NULL;
 }

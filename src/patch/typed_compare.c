@@ -30,7 +30,8 @@ static struct difference_builder builder(struct arena *a)
 static void add(struct difference_builder *to, const struct path_element *at, const struct difference *d)
 {
     for (int k = 0; k < N_KINDS; k++)
-        field_set_add(&to->b[k], *at, d->below[k], d->self[k]);
+        if (d->self[k] || d->below[k])
+            field_set_add(&to->b[k], *at, d->below[k], d->self[k]);
 }
 
 static void finish(struct difference_builder *from, struct difference *ret)
@@ -82,6 +83,14 @@ static void compare_item(struct comparing *c, const struct shape *s, const struc
     }
 }
 
+static void check_items(struct comparing *c, const struct shape *s, const struct value *list)
+{
+    struct path_element unused;
+
+    for (size_t i = 0; i < list->n && !c->problem; i++)
+        c->problem = shape_item_element(c->arena, s, &list->items[i], &unused);
+}
+
 static void compare_items(struct comparing *c, const struct shape *s, const struct value *x, const struct value *y,
                           struct difference *ret)
 {
@@ -89,6 +98,10 @@ static void compare_items(struct comparing *c, const struct shape *s, const stru
     struct items of_x, of_y;
     size_t i = 0, j = 0;
 
+    if (x && y && value_equal(x, y)) {
+        check_items(c, s, x);
+        return;
+    }
     items_of(c->arena, s, x, &of_x);
     items_of(c->arena, s, y, &of_y);
     if (!c->problem)
@@ -112,29 +125,38 @@ static void compare_items(struct comparing *c, const struct shape *s, const stru
     finish(&b, ret);
 }
 
+/* Whatever their type, they are no difference. */
+static bool are_same_scalar(const struct value *x, const struct value *y)
+{
+    return y && x->kind == y->kind && x->kind < VALUE_LIST && value_equal(x, y);
+}
+
 static void compare_members(struct comparing *c, const struct shape *s, const struct value *x, const struct value *y,
                             struct difference *ret)
 {
     struct difference_builder b = builder(c->arena);
     struct finder in_x = finder_of(c->arena, x), in_y = finder_of(c->arena, y);
+    size_t n_shared = 0;
     struct typed t;
     bool unused;
 
     for (size_t i = 0; x && i < x->n; i++) {
-        const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&x->members[i])};
+        const struct value_member *m = &x->members[i];
+        const struct value *other = finder_get(&in_y, member_key(m));
         struct difference d = {0};
-        if (!shape_of_member(s, &x->members[i], &t, &unused))
+        n_shared += other != NULL;
+        if (are_same_scalar(&m->value, other) || !shape_of_member(s, m, &t, &unused))
             continue;
-        compare(c, t, &x->members[i].value, finder_get(&in_y, at.name), &d);
-        add(&b, &at, &d);
+        compare(c, t, &m->value, other, &d);
+        add(&b, &(struct path_element){.kind = PATH_FIELD, .name = member_key(m)}, &d);
     }
-    for (size_t i = 0; y && i < y->n; i++) {
-        const struct path_element at = {.kind = PATH_FIELD, .name = member_key(&y->members[i])};
+    for (size_t i = 0; y && n_shared < y->n && i < y->n; i++) {
+        const struct value_member *m = &y->members[i];
         struct difference d = {0};
-        if (finder_get(&in_x, at.name) || !shape_of_member(s, &y->members[i], &t, &unused))
+        if (finder_get(&in_x, member_key(m)) || !shape_of_member(s, m, &t, &unused))
             continue;
-        compare(c, t, NULL, &y->members[i].value, &d);
-        add(&b, &at, &d);
+        compare(c, t, NULL, &m->value, &d);
+        add(&b, &(struct path_element){.kind = PATH_FIELD, .name = member_key(m)}, &d);
     }
     finish(&b, ret);
 }
