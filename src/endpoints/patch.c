@@ -88,18 +88,19 @@ int patch_read(struct request *r, struct write_call *w, struct status *st)
 
 /* --- the result --- */
 
-/* ` "" is invalid: patch: Invalid value: "...": why`. */
-static int refuse_result(struct write_call *w, const struct value *patched, const char *why,
+/* ` "" is invalid: patch: Invalid value: "...": why`. Decoding has changed the result, so it is made once more to be shown. */
+static int refuse_result(struct write_call *w, const struct schema_kind *kind, const struct value *doc, const char *why,
                          struct status *st)
 {
     struct field_errors errs = {.arena = w->op.arena};
     struct buffer shown = BUFFER_IN(w->op.arena);
-    struct value text;
+    struct value text, patched;
 
+    status_clear(st);
     if (w->language->shows_patch)
         patch_print_go(&shown, &w->patch);
-    else
-        json_write(&shown, patched);
+    else if (w->language->apply(w->op.arena, kind->schema, doc, &w->patch, &patched, st) == 0)
+        json_write(&shown, &patched);
     text = value_string(buffer_text(&shown));
     field_error(&errs, FIELD_INVALID, "patch", &text, "%s", why);
     return status_invalid(st, TEXT(""), TEXT(""), TEXT(""), &errs);
@@ -148,27 +149,25 @@ int patch_apply(struct write_call *w, const struct schema_kind *kind, const stru
     struct arena *a = w->op.arena;
     struct decode_notes notes = {0};
     struct buffer errors = BUFFER_IN(a);
-    struct value patched, as_sent;
+    struct value patched;
 
     if (!w->language->apply) /* only whole objects are applied so far */
         return status_set(st, STATUS_UNSUPPORTED_MEDIA_TYPE, "%s cannot be applied here", kind->gvk.kind.p);
     if (w->language->apply(a, kind->schema, doc, &w->patch, &patched, st) < 0)
         return -1;
-    as_sent = patched;
-    patched = value_copy(a, &patched); /* decoding works in place, and the document is shared */
     if (!keep_type(a, kind, &patched))
-        return refuse_result(w, &as_sent, "the kind and the apiVersion of an object cannot be patched", st);
+        return refuse_result(w, kind, doc, "the kind and the apiVersion of an object cannot be patched", st);
     managed_keep_reset(a, &patched);
     if (schema_decode(a, kind->schema, &patched, &notes, st) < 0) {
         const char *why = arena_strdup(a, st->message);
-        return refuse_result(w, &as_sent, why, st);
+        return refuse_result(w, kind, doc, why, st);
     }
     prefix_all(a, &w->patch_duplicates, "", &notes.duplicates);
     warn_patch_unknown(w, &errors);
     decode_notes_apply(w->request, &w->options, &notes, &errors);
     if (errors.n)
         return refuse_result(
-            w, &as_sent, arena_printf(a, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors))), st);
+            w, kind, doc, arena_printf(a, "strict decoding error: %.*s", TEXT_ARG(buffer_text(&errors))), st);
     schema_default(a, kind->schema, &patched);
     *ret = patched;
     return 0;
