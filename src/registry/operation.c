@@ -116,7 +116,11 @@ int operation_load(struct operation *op, struct value *ret_tree)
         return 0;
     if (op->current->is_unreadable)
         return registry_fail_unreadable(op->resource, op->current, &op->st);
-    return object_tree(op->arena, op->current, ret_tree, &op->st);
+    if (object_tree(op->arena, op->current, ret_tree, &op->st) < 0)
+        return -1;
+    /* So that its fields are known and its keys are those of the new object, which makes comparing the two cheap. */
+    schema_arrange(op->arena, op->resource->storage->kind->schema, ret_tree);
+    return 0;
 }
 
 /* --- writing --- */

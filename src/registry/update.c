@@ -75,10 +75,11 @@ static int validate(struct operation *op, const struct value *obj, const struct 
     metadata_check(op->arena, type, NULL, obj, &errs);
     metadata_check_update(obj, old, &errs);
     /* The types' own validation checks the metadata again: upstream so says everything twice, some types
-     * thrice. */
+     * thrice. What was found good is good again. */
+    bool is_good = !errs.n;
     if (strategy->flags & STRATEGY_CHECKS_META_AGAIN)
         metadata_check(op->arena, type, strategy, obj, &errs);
-    if (!(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
+    if (!is_good && !(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
         metadata_check_update(obj, old, &errs);
     if (strategy->validate)
         strategy->validate(op, obj, old, &errs);
