@@ -288,16 +288,21 @@ static struct text node_of_pod(const struct object *o)
     return TEXT_NONE;
 }
 
-static bool names_device_claims(const struct object *o)
+/* What changes of a pod on its node: claims that were made for it, containers that joined it. */
+static bool has_late_uses(const struct object *o)
 {
-    return text_find_text(o->json, TEXT("\"resourceClaimStatuses\"")) >= 0 ||
-           text_find_text(o->json, TEXT("\"extendedResourceClaimStatus\"")) >= 0;
+    return text_find_text(o->json, TEXT("ourceClaimStatus")) >= 0 ||
+           text_find_text(o->json, TEXT("\"ephemeralContainers\"")) >= 0;
 }
 
+/* A pod without a node uses nothing. */
 static bool pod_uses_the_same(const struct object *o, const struct object *previous)
 {
-    return previous && text_eq(o->uid, previous->uid) && text_eq(node_of_pod(o), node_of_pod(previous)) &&
-           !names_device_claims(o) && text_find_text(o->json, TEXT("\"ephemeralContainers\"")) < 0;
+    struct text node = node_of_pod(o), before = previous ? node_of_pod(previous) : TEXT_NONE;
+
+    if (!node.n || !before.n)
+        return node.n == before.n;
+    return text_eq(o->uid, previous->uid) && text_eq(node, before) && !has_late_uses(o);
 }
 
 /* --- volumes --- */
