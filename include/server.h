@@ -33,6 +33,7 @@ struct settings {
         etcd_db_metric_poll_interval;
     int64_t lease_reuse_duration_seconds;
     const char *endpoint_reconciler_type;
+    int64_t apiserver_count;
     /* secure serving */
     const char *bind_address;
     int64_t secure_port;

@@ -193,7 +193,9 @@ const struct flag flags[] = {
 
     {"endpoint-reconciler-type", 0, FLAG_STRING, "lease", AT(endpoint_reconciler_type), "misc",
      "How the endpoints of the kubernetes service are kept: lease (each server of one etcd writes its address down, and takes it "
-     "back or lets it expire), or none."},
+     "back or lets it expire), master-count (each server adds itself, see --apiserver-count; deprecated), or none."},
+    {"apiserver-count", 0, FLAG_INT, "1", AT(apiserver_count), "misc",
+     "How many API servers there are, for --endpoint-reconciler-type=master-count. Deprecated."},
     {"service-cluster-ip-range", 0, FLAG_STRING, "10.0.0.0/24", AT(service_cluster_ip_range), "misc",
      "CIDR of the services' cluster IPs; the kubernetes service has the first."},
     {"service-account-signing-key-file", 0, FLAG_STRING, "", AT(service_account_signing_key_file), "misc",

@@ -8,7 +8,6 @@
 
 #include "authz.h"
 #include "server/fixtures.h"
-#include "server/presence.h"
 
 static int make_namespaces(const struct hook_context *ctx, struct status *st)
 {
@@ -45,9 +44,11 @@ static int make_kubernetes_service(const struct hook_context *ctx, struct status
     if (fixture_ensure(ctx->registry, &service, st) < 0)
         return -1;
     /* Several servers take turns with the endpoints. */
-    if (!ctx->has_endpoints || !ctx->is_alone)
+    if (ctx->reconciler == RECONCILER_NONE || !ctx->is_alone)
         return 0;
-    return presence_write_endpoints(ctx->registry, &own, 1, ctx->secure_port, st);
+    if (ctx->reconciler == RECONCILER_MASTER_COUNT)
+        return service_endpoints_join(ctx->registry, own, ctx->secure_port, ctx->apiserver_count, st);
+    return service_endpoints_write(ctx->registry, &own, 1, ctx->secure_port, st);
 }
 
 static int make_policy(const struct hook_context *ctx, struct status *st)

@@ -3,13 +3,15 @@
 #pragma once
 
 #include "registry.h"
+#include "server/service_endpoints.h"
 
 struct hook_context {
     const struct registry *registry;
     const char *advertise_address; /* the endpoint of the kubernetes service */
     const char *service_ip;        /* the first of the range */
     uint16_t secure_port;
-    bool has_endpoints; /* --endpoint-reconciler-type is not none */
+    enum reconciler reconciler;
+    size_t apiserver_count; /* for RECONCILER_MASTER_COUNT */
     bool is_alone;      /* no other server can have the same store */
 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread that wakes every ten seconds. It writes the server's address as a key that lives fifteen seconds, reads the
- * addresses of all servers, and puts the endpoints right when they differ: so whoever dies without a word is gone from them
- * before half a minute has passed. Then it renews the server's identity lease, and once an hour it removes those that expired.
- * kube-apiservers on the same store do the same with the same keys.
- * Source: kubernetes pkg/controlplane/reconcilers/lease.go, endpointsadapter.go, pkg/controlplane/apiserver/server.go,
- * k8s.io/component-helpers apimachinery/lease. */
+/* One thread that wakes every ten seconds. It writes the server's address as a key that lives fifteen
+ * seconds, reads the addresses of all servers, and puts the endpoints right when they differ: so whoever dies
+ * without a word is gone from them before half a minute has passed. Then it renews the server's identity
+ * lease, and once an hour it removes those that expired. kube-apiservers on the same store do the same with
+ * the same keys. Source: kubernetes pkg/controlplane/reconcilers/lease.go, endpointsadapter.go,
+ * pkg/controlplane/apiserver/server.go, k8s.io/component-helpers apimachinery/lease. */
 #include "server/presence.h"
 
 #include <arpa/inet.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "server/fixtures.h"
+#include "server/service_endpoints.h"
 
 #define ROUND_MS 10000
 #define ADDRESS_TTL_MS 15000
@@ -21,7 +22,8 @@
 #define CLEAN_UP_ROUNDS 360
 
 /* Of no version: of no API. The name is the one that upstream looks for its store by. */
-const struct resource_type presence_lease_type = {.name = TEXT("apiServerIPInfo"), .storage_prefix = TEXT("masterleases")};
+const struct resource_type presence_lease_type = {.name = TEXT("apiServerIPInfo"),
+                                                  .storage_prefix = TEXT("masterleases")};
 
 struct presence {
     struct presence_options opt;
@@ -33,7 +35,8 @@ struct presence {
     char holder[160], host[HOST_NAME_MAX + 1];
 };
 
-/* --- addresses ---------------------------------------------------------------------------------------------------- */
+/* --- addresses
+ * ---------------------------------------------------------------------------------------------------- */
 
 struct waited {
     struct storage_write write;
@@ -56,9 +59,14 @@ static int write_address(struct presence *p, struct object *object /* takes */, 
 {
     CLEANUP(object_unrefp) struct object *mine = object;
     struct text key = text_of(p->opt.address);
-    CLEANUP(object_unrefp) struct object *now = cache_get(storage_cache(p->opt.leases, &presence_lease_type), key);
-    struct waited w = {.write = {.type = &presence_lease_type, .op = object ? WRITE_PUT : WRITE_DELETE, .key = key,
-                                 .object = object, .previous = now, .expected_revision = now ? now->revision : 0,
+    CLEANUP(object_unrefp)
+    struct object *now = cache_get(storage_cache(p->opt.leases, &presence_lease_type), key);
+    struct waited w = {.write = {.type = &presence_lease_type,
+                                 .op = object ? WRITE_PUT : WRITE_DELETE,
+                                 .key = key,
+                                 .object = object,
+                                 .previous = now,
+                                 .expected_revision = now ? now->revision : 0,
                                  .done = wake},
                        .mu = PTHREAD_MUTEX_INITIALIZER,
                        .told = PTHREAD_COND_INITIALIZER};
@@ -76,7 +84,8 @@ static int write_address(struct presence *p, struct object *object /* takes */, 
         status_move(st, &w.write.st);
         return -1;
     }
-    /* The key has just expired, or another server of the same address has written it: the next round will do. */
+    /* The key has just expired, or another server of the same address has written it: the next round will do.
+     */
     return 0;
 }
 
@@ -88,10 +97,14 @@ static struct object *address_object(struct presence *p)
     struct value tree;
     char now[CLOCK_TEXT_MAX];
 
-    buffer_addf(&b, "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",", p->opt.address);
+    buffer_addf(&b, "{\"kind\":\"Endpoints\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"%s\",",
+                p->opt.address);
     size_t rv_at = b.n;
-    buffer_addf(&b, "\"generation\":%llu,\"creationTimestamp\":\"%.*s\"},\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}]}]}",
-                (unsigned long long)++p->generation, TEXT_ARG(clock_rfc3339(clock_now_ns(), now)), p->opt.address);
+    buffer_addf(&b,
+                "\"generation\":%llu,\"creationTimestamp\":\"%.*s\"},\"subsets\":[{\"addresses\":[{\"ip\":\"%"
+                "s\"}]}]}",
+                (unsigned long long)++p->generation, TEXT_ARG(clock_rfc3339(clock_now_ns(), now)),
+                p->opt.address);
     if (json_read(a, buffer_text(&b), &(struct json_options){0}, &tree, &st) < 0)
         return NULL; /* cannot be: addresses were checked */
     struct object *o = object_new(&presence_lease_type, buffer_text(&b), rv_at, &tree);
@@ -99,53 +112,8 @@ static struct object *address_object(struct presence *p)
     return o;
 }
 
-/* --- endpoints ---------------------------------------------------------------------------------------------------- */
-
-static bool is_v6(struct text address)
-{
-    return text_find(address, ':') >= 0;
-}
-
-int presence_write_endpoints(const struct registry *reg, const struct text *addresses, size_t n, uint16_t port,
-                             struct status *st)
-{
-    CLEANUP(arena_freep) struct arena *a = arena_new();
-    struct buffer list = BUFFER_IN(a), slice = BUFFER_IN(a);
-    bool all_v6 = n > 0;
-
-    for (size_t i = 0; i < n; i++)
-        all_v6 &= is_v6(addresses[i]);
-    for (size_t i = 0; i < n; i++) {
-        buffer_addf(&list, "%s{\"ip\":\"%.*s\"}", list.n ? "," : "", TEXT_ARG(addresses[i]));
-        if (is_v6(addresses[i]) == all_v6)
-            buffer_addf(&slice, "%s{\"addresses\":[\"%.*s\"],\"conditions\":{\"ready\":true}}", slice.n ? "," : "",
-                        TEXT_ARG(addresses[i]));
-    }
-    const char *subsets = n ? arena_printf(a,
-                                           "[{\"addresses\":[%s],\"ports\":[{\"name\":\"https\",\"port\":%u,"
-                                           "\"protocol\":\"TCP\"}]}]",
-                                           buffer_str(&list), port)
-                            : "[]";
-    const struct fixture fixtures[] = {
-        {"", "v1", "endpoints", "default",
-         arena_textf(a,
-                     "{\"metadata\":{\"name\":\"kubernetes\",\"namespace\":\"default\",\"labels\":{"
-                     "\"endpointslice.kubernetes.io/skip-mirror\":\"true\"}},\"subsets\":%s}",
-                     subsets),
-         true},
-        {"discovery.k8s.io", "v1", "endpointslices", "default",
-         arena_textf(a,
-                     "{\"metadata\":{\"name\":\"kubernetes\",\"namespace\":\"default\",\"labels\":{"
-                     "\"kubernetes.io/service-name\":\"kubernetes\"}},\"addressType\":\"%s\",\"endpoints\":[%s],"
-                     "\"ports\":[{\"name\":\"https\",\"protocol\":\"TCP\",\"port\":%u}]}",
-                     all_v6 ? "IPv6" : "IPv4", buffer_str(&slice), port),
-         true},
-    };
-    for (size_t i = 0; i < N_ELEMENTS(fixtures); i++)
-        if (fixture_ensure(reg, &fixtures[i], st) < 0)
-            return -1;
-    return 0;
-}
+/* --- endpoints
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Endpoints of the addresses that are written down, in the order of their keys, which is sorted. */
 static int reconcile(struct presence *p, bool is_ending, struct status *st)
@@ -159,38 +127,42 @@ static int reconcile(struct presence *p, bool is_ending, struct status *st)
     tree_iter_init(&it, &object_tree_ops, s.tree);
     while ((o = tree_iter_next(&it)))
         vec_push(&addresses, o->key);
-    /* We have just written ours: none at all is a store in disorder, and no reason to take everybody's away. */
+    /* We have just written ours: none at all is a store in disorder, and no reason to take everybody's away.
+     */
     int result = addresses.n || is_ending
-                     ? presence_write_endpoints(p->opt.registry, addresses.p, addresses.n, p->opt.port, st)
+                     ? service_endpoints_write(p->opt.registry, addresses.p, addresses.n, p->opt.port, st)
                      : 0;
     vec_deinit(&addresses);
     snapshot_release(&s);
     return result;
 }
 
-/* --- identity ----------------------------------------------------------------------------------------------------- */
+/* --- identity
+ * ----------------------------------------------------------------------------------------------------- */
 
 static struct text identity_json(struct arena *a, const struct presence *p)
 {
     char now[CLOCK_TEXT_MAX];
-    return arena_textf(a,
-                       "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"kube-system\",\"labels\":{"
-                       "\"apiserver.kubernetes.io/identity\":\"kube-apiserver\",\"kubernetes.io/hostname\":\"%s\"}},"
-                       "\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%.*s\"}}",
-                       p->opt.identity, p->host, p->holder, IDENTITY_SECONDS,
-                       TEXT_ARG(clock_rfc3339_micro(clock_now_ns(), now)));
+    return arena_textf(
+        a,
+        "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"kube-system\",\"labels\":{"
+        "\"apiserver.kubernetes.io/identity\":\"kube-apiserver\",\"kubernetes.io/hostname\":\"%s\"}},"
+        "\"spec\":{\"holderIdentity\":\"%s\",\"leaseDurationSeconds\":%d,\"renewTime\":\"%.*s\"}}",
+        p->opt.identity, p->host, p->holder, IDENTITY_SECONDS,
+        TEXT_ARG(clock_rfc3339_micro(clock_now_ns(), now)));
 }
 
 static int delete_lease(const struct registry *reg, struct text name, struct text revision, struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
-    struct operation op = {.kind = OPERATION_DELETE,
-                           .registry = reg,
-                           .resource = registry_find(reg, TEXT("coordination.k8s.io"), TEXT("v1"), TEXT("leases")),
-                           .arena = a,
-                           .namespace = TEXT("kube-system"),
-                           .name = name,
-                           .del = {.grace_seconds = -1, .orphan_dependents = -1, .resource_version = revision}};
+    struct operation op = {
+        .kind = OPERATION_DELETE,
+        .registry = reg,
+        .resource = registry_find(reg, TEXT("coordination.k8s.io"), TEXT("v1"), TEXT("leases")),
+        .arena = a,
+        .namespace = TEXT("kube-system"),
+        .name = name,
+        .del = {.grace_seconds = -1, .orphan_dependents = -1, .resource_version = revision}};
     if (!op.resource)
         return 0;
     int result = registry_run(&op);
@@ -205,7 +177,8 @@ static int delete_lease(const struct registry *reg, struct text name, struct tex
 static int renew(struct presence *p, struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
-    const struct fixture f = {"coordination.k8s.io", "v1", "leases", "kube-system", identity_json(a, p), true};
+    const struct fixture f = {"coordination.k8s.io", "v1", "leases", "kube-system",
+                              identity_json(a, p),   true};
     return fixture_ensure(p->opt.registry, &f, st);
 }
 
@@ -249,7 +222,8 @@ static void remove_expired(struct presence *p)
     listing_close(&l);
 }
 
-/* --- the thread --------------------------------------------------------------------------------------------------- */
+/* --- the thread
+ * --------------------------------------------------------------------------------------------------- */
 
 static void note(const char *what, int result, struct status *st)
 {
@@ -258,15 +232,25 @@ static void note(const char *what, int result, struct status *st)
     status_clear(st);
 }
 
+/* By which way ever it stands among the endpoints. */
+static int keep_endpoints(struct presence *p, bool is_ending, struct status *st)
+{
+    const struct presence_options *o = &p->opt;
+    if (o->reconciler == RECONCILER_NONE)
+        return 0;
+    if (o->reconciler == RECONCILER_MASTER_COUNT && is_ending)
+        return service_endpoints_leave(o->registry, text_of(o->address), o->port, st);
+    if (o->reconciler == RECONCILER_MASTER_COUNT)
+        return service_endpoints_join(o->registry, text_of(o->address), o->port, o->count, st);
+    if (write_address(p, is_ending ? NULL : address_object(p), st) < 0)
+        return status_wrap(st, "this server's address");
+    return reconcile(p, is_ending, st);
+}
+
 static void make_round(struct presence *p, unsigned count)
 {
     struct status st = {0};
-    if (p->opt.has_endpoints) {
-        int result = write_address(p, address_object(p), &st);
-        note("This server's address was not written down", result, &st);
-        if (result == 0)
-            note("The endpoints of the kubernetes service were not written", reconcile(p, false, &st), &st);
-    }
+    note("The endpoints of the kubernetes service were not written", keep_endpoints(p, false, &st), &st);
     note("The identity lease was not renewed", renew(p, &st), &st);
     if (count % CLEAN_UP_ROUNDS == CLEAN_UP_ROUNDS - 1)
         remove_expired(p);
@@ -276,10 +260,8 @@ static void make_round(struct presence *p, unsigned count)
 static void take_back(struct presence *p)
 {
     struct status st = {0};
-    int result = p->opt.has_endpoints ? write_address(p, NULL, &st) : 0;
-    note("This server's address was not taken back", result, &st);
-    if (result == 0 && p->opt.has_endpoints)
-        note("The endpoints of the kubernetes service were not written", result = reconcile(p, true, &st), &st);
+    int result = keep_endpoints(p, true, &st);
+    note("This server was not taken out of the endpoints of the kubernetes service", result, &st);
     if (result == 0)
         note("The identity lease was not removed",
              delete_lease(p->opt.registry, text_of(p->opt.identity), TEXT_NONE, &st), &st);
@@ -341,7 +323,8 @@ int presence_start(const struct presence_options *opt, struct presence **ret, st
     pthread_condattr_destroy(&attr);
     make_holder(p);
     /* A lease that this server left when it was killed says nothing true any more. */
-    note("The old identity lease was not removed", delete_lease(opt->registry, text_of(opt->identity), TEXT_NONE, st), st);
+    note("The old identity lease was not removed",
+         delete_lease(opt->registry, text_of(opt->identity), TEXT_NONE, st), st);
     make_round(p, 0);
     if (!thread_start(&p->thread, "presence", run, p)) {
         presence_free(p);

@@ -47,6 +47,7 @@ struct server {
     struct pki_paths pki;
     bool has_pki; /* the certificates are of our own making */
     const char *advertise_address, *service_ip;
+    enum reconciler reconciler;
     struct workers *workers;
     struct timers *timers;
     struct runtime_config *runtime_config;
@@ -363,17 +364,21 @@ static int start_listener(struct server *s, struct status *st)
     return 0;
 }
 
-static bool has_endpoints(const struct settings *set)
+static int check_reconciler(struct server *s, struct status *st)
 {
-    return !set->endpoint_reconciler_type || strcmp(set->endpoint_reconciler_type, "none") != 0;
-}
+    const struct settings *set = s->settings;
+    bool is_v6 = strchr(s->service_ip, ':');
 
-static int check_reconciler(const struct settings *set, struct status *st)
-{
-    const char *type = set->endpoint_reconciler_type;
-    if (!type || strcmp(type, "lease") == 0 || strcmp(type, "none") == 0)
-        return 0;
-    return status_set(st, STATUS_BAD_REQUEST, "--endpoint-reconciler-type %s is neither lease nor none", type);
+    if (reconciler_parse(set->endpoint_reconciler_type, &s->reconciler, st) < 0)
+        return -1;
+    if (set->apiserver_count <= 0)
+        return status_set(st, STATUS_BAD_REQUEST, "--apiserver-count should be a positive number, but value '%lld' provided",
+                          (long long)set->apiserver_count);
+    /* The service is of one family, and so are its endpoints. */
+    if (s->reconciler != RECONCILER_NONE && is_v6 != !!strchr(s->advertise_address, ':'))
+        return status_set(st, STATUS_BAD_REQUEST, "service IP family \"%s\" must match public address family \"%s\"",
+                          set->service_cluster_ip_range, s->advertise_address);
+    return 0;
 }
 
 static int run_hooks(struct server *s, struct status *st)
@@ -382,7 +387,8 @@ static int run_hooks(struct server *s, struct status *st)
                                      .advertise_address = s->advertise_address,
                                      .service_ip = s->service_ip,
                                      .secure_port = listener_port(s->listener),
-                                     .has_endpoints = has_endpoints(s->settings),
+                                     .reconciler = s->reconciler,
+                                     .apiserver_count = (size_t)s->settings->apiserver_count,
                                      .is_alone = !s->stores.leases};
     for (size_t i = 0; i < n_hooks; i++) {
         if (hooks[i].run(&ctx, st) < 0)
@@ -396,7 +402,8 @@ static int run_hooks(struct server *s, struct status *st)
                                               .address = s->advertise_address,
                                               .port = ctx.secure_port,
                                               .identity = own_identity(s->arena),
-                                              .has_endpoints = ctx.has_endpoints};
+                                              .reconciler = ctx.reconciler,
+                                              .count = ctx.apiserver_count};
     return presence_start(&presence, &s->presence, st);
 }
 
@@ -416,7 +423,7 @@ static int start(struct server *s, struct status *st)
     s->timers = timers_start();
     s->wiring.lifecycle = &s->lifecycle;
     s->lifecycle.sends_retry_after = s->settings->shutdown_send_retry_after;
-    if (adopt_feature_gates(s, st) < 0 || find_addresses(s, st) < 0 || check_reconciler(s->settings, st) < 0 || make_pki(s, st) < 0 ||
+    if (adopt_feature_gates(s, st) < 0 || find_addresses(s, st) < 0 || check_reconciler(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         start_encryption(s, st) < 0 || start_stores(s, st) < 0 || start_registry(s, st) < 0 ||
         start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
