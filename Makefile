@@ -125,10 +125,11 @@ $(BUILD)/bench/bench_%: tests/bench/bench_%.c tests/bench/micro.h $(patsubst %,$
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $< -o $@ $(LDFLAGS) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-bench: all $(patsubst %,$(BUILD)/bench/bench_%,json default authz authn) ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
+bench: all $(patsubst %,$(BUILD)/bench/bench_%,json default validate authz authn) ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
 	$(Q)BUILD=$(BUILD) SCALE=$(or $(SCALE),0) WATCHERS=$(or $(WATCHERS),0) tests/bench/run
 	$(Q)$(BUILD)/bench/bench_json
 	$(Q)$(BUILD)/bench/bench_default
+	$(Q)$(BUILD)/bench/bench_validate
 	$(Q)$(BUILD)/bench/bench_authz
 	$(Q)$(BUILD)/bench/bench_authn
 

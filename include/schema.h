@@ -82,8 +82,7 @@ struct schema_field {
     struct text patch_key;         /* patch merge key; empty: none */
     struct text fallback;          /* a marker's default, as JSON; empty: none */
     const struct schema_enum *enumeration, *key_enumeration;
-    struct text cast;        /* "v1.ResourceList": the name of the type where it has one and no declared values */
-    struct text checks;      /* the items of the check line, for validation */
+    struct text cast; /* "v1.ResourceList": the name of the type where it has one and no declared values */
     struct text description; /* in our own words; may be empty */
 };
 
@@ -96,11 +95,13 @@ struct schema_path {
     uint16_t fields[SCHEMA_PATH_MAX];
 };
 
-enum schema_test { TEST_IS_SET, TEST_IS_UNSET, TEST_EQUALS, TEST_DIFFERS };
+enum schema_test { TEST_IS_SET, TEST_IS_UNSET, TEST_EQUALS, TEST_DIFFERS, TEST_ABOVE, TEST_NOT_BELOW };
 struct schema_condition {
     struct schema_path path;
     uint8_t test;       /* enum schema_test */
+    bool is_of_old;     /* of what the object was before the update; without a path: whether it is one */
     struct value value; /* a scalar, for TEST_EQUALS and TEST_DIFFERS */
+    struct schema_path other; /* another number, for TEST_ABOVE and TEST_NOT_BELOW */
 };
 
 /* A rule that is an algorithm. object is canonical, of type s, and stays so; field: index of the field on whose line the
@@ -124,6 +125,53 @@ struct schema_rule {
     struct text json;
     struct schema_path from;
     schema_fill fill;
+};
+
+/* --- checks: rules of a type that an object must keep, in order; see "Checks" in docs/schema-language.md ---
+ */
+
+struct validation;
+struct field_path;
+/* A check that is an algorithm. v is what stands at the check's path, NULL for nothing (only where the check
+ * is for unset values too); old what stood there before the update: NULL on creation, a null where there is
+ * no counterpart. */
+typedef void (*schema_check_function)(struct validation *w, const struct field_path *at,
+                                      const struct value *v, const struct value *old);
+
+enum schema_check_kind {
+    CHECK_BELOW,       /* goes on with the checks of the types below */
+    CHECK_REQUIRED,    /* must be set */
+    CHECK_NOT_EMPTY,   /* if it is set there must be something in it */
+    CHECK_FORBIDDEN,   /* must not be set */
+    CHECK_INVALID,     /* wrong whenever it is set */
+    CHECK_ENUM,        /* texts */
+    CHECK_RANGE,       /* min, max: of a number or a quantity */
+    CHECK_ABOVE,       /* min, exclusive */
+    CHECK_LENGTH,      /* max bytes of a string */
+    CHECK_ITEMS,       /* min, max: of a list or map */
+    CHECK_FORMAT,      /* format, of a string */
+    CHECK_IMMUTABLE,   /* as it was before the update */
+    CHECK_UNIQUE,      /* items differ, or the fields of theirs that are named */
+    CHECK_AT_MOST_ONE, /* of the fields, of a struct */
+    CHECK_AT_LEAST_ONE,
+    CHECK_FUNCTION,
+};
+enum schema_check_target { CHECK_VALUE, CHECK_EACH /* item, or value of a map */, CHECK_KEYS };
+struct schema_check {
+    struct schema_path path; /* what is checked, from an object of the type; n 0: the object itself */
+    uint8_t kind;            /* enum schema_check_kind */
+    uint8_t target;          /* enum schema_check_target */
+    bool is_for_unset;       /* looks at values that are not set too: at zero, or at NULL */
+    uint8_t n_conditions;
+    const struct schema_condition *conditions; /* all must hold */
+    struct text detail;                        /* instead of the usual words; may be empty */
+    int64_t min, max;                          /* INT64_MIN, INT64_MAX: none */
+    uint8_t format;                            /* enum format */
+    uint8_t n_fields;
+    const uint16_t *fields;   /* indexes: of the struct's, of the items' */
+    const struct text *texts; /* sorted */
+    size_t n_texts;
+    schema_check_function function;
 };
 
 /* Fields of which at most one is set, as a discriminating field says. */
@@ -157,12 +205,15 @@ struct schema {
     struct text go_name;       /* "v1.PodSpec": as decoding errors print it */
     struct text description;
     const struct schema_union *one_of; /* NULL: the type is no union */
+    const struct schema_check *checks; /* none: nothing of the type is checked, nor of the types below */
+    uint16_t n_checks;
 };
 /* Built-in types by full name, e.g. the one of ObjectMeta; NULL: none. */
 const struct schema *schema_find(struct text full_name);
 extern const struct schema *const schema_all[]; /* sorted by full name */
 extern const size_t n_schema_all;
-/* Fills slots, kept, rules and by_number of a type made at run time, from its fields. */
+/* Fills slots, kept, rules and by_number of a type made at run time, from its fields; its checks are its
+ * maker's. */
 void schema_index(struct arena *a, struct schema *s);
 /* The field of this JSON name, or NULL. Exact match: case matters. */
 const struct schema_field *schema_field_of(const struct schema *s, struct text name);

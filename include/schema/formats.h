@@ -33,6 +33,10 @@ enum format {
     FORMAT_DECIMAL_INTEGER,
     FORMAT_DNS1123_LABEL_CONTENT, /* the two in the words of validate/content, which count bytes: used by */
     FORMAT_DNS1123_SUBDOMAIN_CONTENT, /* declarative validation (k8s-short-name, k8s-long-name) */
+    FORMAT_IP,                        /* of fields that are older than strict checking, as format_ip_legacy */
+    FORMAT_CIDR,                      /* likewise */
+    FORMAT_ABSOLUTE_PATH,
+    FORMAT_RELATIVE_PATH, /* and none that leads out */
     N_FORMATS,
 };
 

@@ -9,24 +9,7 @@
 #include <assert.h>
 
 #include "schema/canonical.h"
-
-/* --- paths --- */
-
-static struct value *member_at(const struct value *v, uint16_t field)
-{
-    uint32_t i = 0, n = v->kind == VALUE_OBJECT ? v->n : 0;
-
-    while (i < n && v->members[i].field <= field)
-        i++;
-    return i < n && v->members[i].field == field + 1u ? &v->members[i].value : NULL;
-}
-
-static const struct value *value_along(const struct value *v, const struct schema_path *path)
-{
-    for (uint16_t i = 0; v && i < path->n; i++)
-        v = member_at(v, path->fields[i]);
-    return v;
-}
+#include "schema/paths.h"
 
 /* The object that the path's last field belongs to, NULL if a pointer on the way is not set. Plain structs are made. */
 static struct value *object_along(struct arena *a, const struct schema **s, struct value *v,
@@ -34,7 +17,7 @@ static struct value *object_along(struct arena *a, const struct schema **s, stru
 {
     for (uint16_t i = 0; i + 1 < path->n; i++) {
         const struct schema_field *f = &(*s)->fields[path->fields[i]];
-        struct value *child = member_at(v, path->fields[i]);
+        struct value *child = path_member(v, path->fields[i]);
         if (!child && !f->type.is_pointer)
             child = canonical_put(a, *s, v, path->fields[i], canonical_zero(a, &f->type));
         if (!child || child->kind != VALUE_OBJECT)
@@ -45,43 +28,7 @@ static struct value *object_along(struct arena *a, const struct schema **s, stru
     return v;
 }
 
-static const struct schema_field *last_field(const struct schema *s, const struct schema_path *path)
-{
-    for (uint16_t i = 0; i + 1 < path->n; i++)
-        s = s->fields[path->fields[i]].type.schema;
-    return &s->fields[path->fields[path->n - 1]];
-}
-
 /* --- rules --- */
-
-/* Zero counts as absent for what is no pointer: Go's defaulting functions cannot tell the two apart. */
-static bool is_unset(const struct schema_field *f, const struct value *v)
-{
-    return !v || v->kind == VALUE_NULL || (!f->type.is_pointer && value_is_empty(v));
-}
-
-static bool scalar_equals(const struct value *v, const struct value *wanted)
-{
-    if (!v || v->kind == VALUE_NULL) /* what Go has in its place */
-        return value_is_empty(wanted);
-    return value_equal(v, wanted);
-}
-
-static bool holds(const struct schema *s, const struct value *v, const struct schema_condition *c)
-{
-    const struct value *at = value_along(v, &c->path);
-
-    switch ((enum schema_test)c->test) {
-    case TEST_IS_SET:
-        return !is_unset(last_field(s, &c->path), at);
-    case TEST_IS_UNSET:
-        return is_unset(last_field(s, &c->path), at);
-    case TEST_EQUALS:
-        return scalar_equals(at, &c->value);
-    default:
-        return !scalar_equals(at, &c->value);
-    }
-}
 
 static struct value empty_struct(struct arena *a, const struct schema_type *t)
 {
@@ -103,7 +50,7 @@ static bool read_json(struct arena *a, const struct schema *s, const struct sche
     value_add(a, &object, f->name, *ret);
     if (schema_decode(a, s, &object, NULL, &st) < 0)
         return false;
-    const struct value *found = member_at(&object, (uint16_t)(f - s->fields));
+    const struct value *found = path_member(&object, (uint16_t)(f - s->fields));
     if (found)
         *ret = *found;
     return found;
@@ -124,7 +71,7 @@ static bool rule_value(struct arena *a, const struct schema_rule *r, const struc
     case RULE_JSON:
         return read_json(a, owner, f, r->json, ret);
     default:
-        source = value_along(object, &r->from);
+        source = path_value(object, &r->from);
         if (!source || source->kind == VALUE_NULL || value_is_empty(source))
             return false;
         *ret = value_copy(a, source);
@@ -138,17 +85,18 @@ static void carry_out(struct arena *a, const struct schema *s, struct value *v, 
     uint16_t field = r->path.n ? r->path.fields[r->path.n - 1] : 0;
     struct value *object, filling;
 
-    if (r->path.n && r->kind < RULE_REMOVE && !is_unset(last_field(s, &r->path), value_along(v, &r->path)))
+    if (r->path.n && r->kind < RULE_REMOVE &&
+        !path_is_unset(path_last_field(s, &r->path), path_value(v, &r->path)))
         return;
     for (uint8_t i = 0; i < r->n_conditions; i++)
-        if (!holds(s, v, &r->conditions[i]))
+        if (!condition_holds(&r->conditions[i], s, v, NULL))
             return;
     if (r->kind == RULE_FUNCTION) {
         r->fill(a, s, v, field);
         return;
     }
     if (r->kind == RULE_REMOVE) {
-        if (value_along(v, &r->path) && (object = object_along(a, &owner, v, &r->path)))
+        if (path_value(v, &r->path) && (object = object_along(a, &owner, v, &r->path)))
             value_remove(object, owner->fields[field].name);
         return;
     }
@@ -213,7 +161,7 @@ struct value *default_part(const struct schema **s, struct value *object, struct
     const struct schema_field *f = schema_field_of(*s, name);
 
     assert(f);
-    struct value *part = member_at(object, (uint16_t)(f - (*s)->fields));
+    struct value *part = path_member(object, (uint16_t)(f - (*s)->fields));
     if (!part || part->kind == VALUE_NULL)
         return NULL;
     const struct schema_type *t = &f->type;

@@ -255,6 +255,39 @@ static void check_decimal_integer(struct text t, struct errors *e)
         add(e, "must be a valid decimal integer in canonical form");
 }
 
+static void check_ip(struct text t, struct errors *e)
+{
+    const char *problem = format_ip_legacy(t, true);
+    if (problem)
+        add(e, problem);
+}
+
+static void check_cidr(struct text t, struct errors *e)
+{
+    const char *problem = format_cidr_legacy(t, true);
+    if (problem)
+        add(e, problem);
+}
+
+static void check_relative_path(struct text t, struct errors *e)
+{
+    struct text part;
+
+    if (t.n && t.p[0] == '/')
+        add(e, "must be a relative path");
+    while (text_split(&t, '/', &part)) {
+        if (text_is(part, "..")) {
+            add(e, "must not contain '..'");
+            return;
+        }
+    }
+}
+
+static bool is_absolute(struct text t)
+{
+    return t.n && t.p[0] == '/';
+}
+
 static const struct rule {
     size_t bytes_max; /* 0: any length */
     const char *too_long;
@@ -331,6 +364,10 @@ static const struct rule {
              "'key.name',  or 'KEY_NAME',  or 'key-name'", "[-._a-zA-Z0-9]+"),
          check_parent_folder},
     [FORMAT_DECIMAL_INTEGER] = {0, NULL, NULL, NULL, check_decimal_integer},
+    [FORMAT_IP] = {0, NULL, NULL, NULL, check_ip},
+    [FORMAT_CIDR] = {0, NULL, NULL, NULL, check_cidr},
+    [FORMAT_ABSOLUTE_PATH] = {0, NULL, is_absolute, "must be an absolute path", NULL},
+    [FORMAT_RELATIVE_PATH] = {0, NULL, NULL, NULL, check_relative_path},
 };
 
 size_t format_check(enum format f, struct text t, const char *ret[FORMAT_ERRORS_MAX])

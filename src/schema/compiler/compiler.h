@@ -48,7 +48,7 @@ struct field_decl {
     int number, embedded[2];
     int flags, merge;
     strings merge_keys;
-    const char *patch_key, *fallback, *enumeration, *key_enumeration, *cast, *checks;
+    const char *patch_key, *fallback, *enumeration, *key_enumeration, *cast;
     const char *member, *description; /* member: the discriminator's value for this field of a union */
     bool is_discriminator;
     struct enum_decl *enum_ref, *key_enum_ref;
@@ -63,6 +63,18 @@ struct rule_decl {
     strings conditions;
 };
 typedef LIST(struct rule_decl) rule_list;
+
+/* A check line. */
+struct check_decl {
+    struct place at;
+    const char *path;   /* as written behind the dot, "" for the object itself; NULL: the field above */
+    size_t n_above;     /* fields of the type that stand above the line */
+    strings items;      /* each, keys, then what is checked */
+    const char *detail; /* NULL: the usual words */
+    strings conditions;
+    const struct type_decl *owner; /* in whose block it stands */
+};
+typedef LIST(struct check_decl) check_list;
 
 struct enum_decl {
     struct file *file;
@@ -80,7 +92,10 @@ struct type_decl {
     field_list flat;   /* with inlined structs' fields in their place */
     rule_list rules;   /* as written */
     rule_list flat_rules; /* with those of inlined structs */
-    bool has_defaults; /* here or anywhere below */
+    check_list checks;    /* as written */
+    check_list flat_checks;        /* with those of inlined structs in their place, and the ways down */
+    bool has_defaults, has_checks; /* here or anywhere below */
+    size_t first_check, n_checks;
     size_t first_rule, n_rules;
     const char *json;  /* json=, NULL: an object */
     int merge;
@@ -154,5 +169,14 @@ void resolve(struct model *m);
 void emit(struct model *m, FILE *out);
 void emit_literal(FILE *out, const char *s); /* as a C string */
 void emit_rules(struct model *m, FILE *out); /* the defaults of all types; sets first_rule and n_rules */
+/* "spec.replicas" -> "{2,{3,0}}"; ret_last: the last field. Only structs lie on the way. */
+const char *path_init(struct place at, const struct type_decl *t, const char *path,
+                      const struct field_decl **ret_last);
+const char *condition_init(struct place at, const struct type_decl *t, const char *w);
+int field_index(struct place at, const struct type_decl *t, const char *name, size_t n);
+void emit_checks(struct model *m, FILE *out); /* sets first_check and n_checks */
+/* In parse.c, for words with parts. */
+void split(strings *to, const char *s, char sep);
+const char *value_of(const char *w, const char *key); /* the value if w is key=value */
 /* Types of meta/special and the like only say what other types mean. */
 bool is_emitted(const struct type_decl *t);

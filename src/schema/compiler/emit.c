@@ -185,8 +185,6 @@ static void emit_field(const struct field_decl *f, size_t number)
     fprintf(out, f->key_enum_ref ? ",&enums[%d]," : ",0,", f->key_enum_ref ? f->key_enum_ref->index : 0);
     text(cast_name(f));
     fputc(',', out);
-    text(f->checks);
-    fputc(',', out);
     text(f->description);
     fprintf(out, "},\n");
 }
@@ -360,7 +358,8 @@ static void emit_schema(const struct type_decl *t, size_t first_field, const str
     text(go_name(t->file, t->name));
     fputc(',', out);
     text(t->description);
-    fprintf(out, is_union(t) ? ",&union%d},\n" : ",0},\n", t->index);
+    fprintf(out, is_union(t) ? ",&union%d" : ",0", t->index);
+    fprintf(out, ",checks+%zu,%zu},\n", t->first_check, t->n_checks);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -612,14 +611,17 @@ void emit(struct model *m, FILE *to)
         if (is_emitted(m->types.p[i]))
             m->types.p[i]->index = (int)n_schemas++;
 
-    fprintf(out, "/* Made by schemac from src/api; see docs/schema-language.md. */\n"
-                 "#include \"schema.h\"\n#include \"schema/defaults.h\"\n#include \"schema/tables.h\"\n"
-                 "static const struct schema schemas[%zu];\n",
+    fprintf(out,
+            "/* Made by schemac from src/api; see docs/schema-language.md. */\n"
+            "#include \"schema.h\"\n#include \"schema/checks.h\"\n#include \"schema/defaults.h\"\n#include "
+            "\"schema/tables.h\"\n"
+            "static const struct schema schemas[%zu];\n",
             n_schemas);
     emit_elements(m);
     emit_enums(m);
     emit_fields(m);
     emit_rules(m, out);
+    emit_checks(m, out);
     emit_schemas(m, n_schemas);
     emit_kinds();
     emit_resources();

@@ -11,7 +11,7 @@ static size_t n_rules;
 
 /* --- paths ------------------------------------------------------------------------------------------------------------ */
 
-static int index_of(struct place at, const struct type_decl *t, const char *name, size_t n)
+int field_index(struct place at, const struct type_decl *t, const char *name, size_t n)
 {
     for (size_t i = 0; i < t->flat.n; i++)
         if (strlen(t->flat.p[i].name) == n && strncmp(t->flat.p[i].name, name, n) == 0)
@@ -19,8 +19,8 @@ static int index_of(struct place at, const struct type_decl *t, const char *name
     fail(at, "%s has no field %.*s", t->name, (int)n, name);
 }
 
-/* "spec.replicas" -> "{2,{3,0}}"; ret_last: the last field. Only structs lie on the way. */
-static const char *path_init(struct place at, const struct type_decl *t, const char *path, const struct field_decl **ret_last)
+const char *path_init(struct place at, const struct type_decl *t, const char *path,
+                      const struct field_decl **ret_last)
 {
     const char *init = "";
     int n = 0;
@@ -29,7 +29,7 @@ static const char *path_init(struct place at, const struct type_decl *t, const c
         size_t len = strcspn(s, ".");
         if (!t || n == SCHEMA_PATH_MAX)
             fail(at, "not a path through structs: %s", path);
-        int i = index_of(at, t, s, len);
+        int i = field_index(at, t, s, len);
         *ret_last = &t->flat.p[i];
         t = (*ret_last)->type.kind == TYPE_STRUCT ? (*ret_last)->type.ref : NULL;
         init = joined("%s%d,", init, i);
@@ -84,19 +84,42 @@ static bool is_zero(const struct field_decl *f, const char *w)
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
-/* PATH, !PATH, PATH=VALUE, PATH!=VALUE */
-static void emit_condition(struct place at, const struct type_decl *t, const char *w)
+/* PATH>PATH, PATH>=PATH */
+static const char *comparison_init(struct place at, const struct type_decl *t, const char *w)
+{
+    const struct field_decl *f;
+    size_t n = strcspn(w, ">");
+    bool or_equal = w[n + 1] == '=';
+    const char *left = path_init(at, t, copy(w, n), &f), *right = path_init(at, t, w + n + 1 + or_equal, &f);
+
+    return joined("{.path=%s,.test=%d,.other=%s},", left, or_equal ? TEST_NOT_BELOW : TEST_ABOVE, right);
+}
+
+/* PATH, !PATH, PATH=VALUE, PATH!=VALUE; behind "was." of what was before the update, "was" alone whether
+ * there was something. */
+const char *condition_init(struct place at, const struct type_decl *t, const char *w)
 {
     const struct field_decl *f = NULL;
-    const char *equals = strchr(w, '=');
-    bool is_not = *w == '!', differs = equals && equals > w && equals[-1] == '!';
-    size_t n = equals ? (size_t)(equals - w) - differs : strlen(w + is_not);
-    const char *path = path_init(at, t, copy(w + is_not, n), &f), *value = NULL;
+    bool is_not = *w == '!',
+         is_of_old = strcmp(w + is_not, "was") == 0 || strncmp(w + is_not, "was.", 4) == 0;
+    const char *name = w + is_not + (is_of_old ? strcspn(w + is_not, ".") + 1 : 0);
+    const char *path = "{0}", *value = NULL, *equals;
 
+    if (is_of_old && strcmp(w + is_not, "was") == 0)
+        return joined("{.test=%d,.is_of_old=1},", is_not ? TEST_IS_UNSET : TEST_IS_SET);
+    if (strchr(w, '>') && !strchr(w, '"'))
+        return comparison_init(at, t, w);
+    equals = strchr(name, '=');
+    bool differs = equals && equals > name && equals[-1] == '!';
+    path = path_init(at, t, equals ? copy(name, (size_t)(equals - name) - differs) : name, &f);
     if (equals && (is_not || !f || !(value = scalar_init(at, &f->type, equals + 1))))
         fail(at, "not a condition: %s", w);
-    fprintf(out, "{%s,%d,%s},", path,
-            is_not ? TEST_IS_UNSET : !equals ? TEST_IS_SET : differs ? TEST_DIFFERS : TEST_EQUALS, value ? value : "{0}");
+    return joined("{%s,%d,%d,%s},", path,
+                  is_not    ? TEST_IS_UNSET
+                  : !equals ? TEST_IS_SET
+                  : differs ? TEST_DIFFERS
+                            : TEST_EQUALS,
+                  is_of_old, value ? value : "{0}");
 }
 
 static void emit_conditions(struct model *m)
@@ -107,7 +130,7 @@ static void emit_conditions(struct model *m)
         for (size_t j = 0; is_emitted(t) && j < t->flat_rules.n; j++) {
             const strings *words = &t->flat_rules.p[j].conditions;
             for (size_t k = 0; k < words->n; k++)
-                emit_condition(t->flat_rules.p[j].at, t, words->p[k]);
+                fputs(condition_init(t->flat_rules.p[j].at, t, words->p[k]), out);
         }
     }
     fprintf(out, "{{0}}};\n");

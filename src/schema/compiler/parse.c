@@ -78,14 +78,13 @@ static int need_number(struct parser *p, const char *w, int max)
     return (int)n;
 }
 
-/* The value if w is key=value. */
-static const char *value_of(const char *w, const char *key)
+const char *value_of(const char *w, const char *key)
 {
     size_t n = strlen(key);
     return strncmp(w, key, n) == 0 && w[n] == '=' ? w + n + 1 : NULL;
 }
 
-static void split(strings *to, const char *s, char sep)
+void split(strings *to, const char *s, char sep)
 {
     while (*s) {
         const char *end = strchrnul(s, sep);
@@ -297,6 +296,44 @@ static void fill_line(struct parser *p)
         w = need_word(p, "the condition");
     for (; w; w = word(p))
         *PUSH(&rule->conditions) = copy(w, strlen(w));
+}
+
+/* check [.PATH] [each|keys] ITEM... [detail=WORDS] [if CONDITION...] below a type or a field; check enum
+ * below an enum. */
+static void check_line(struct parser *p)
+{
+    struct check_decl *check;
+    const char *v;
+    char *w;
+
+    if (p->enumeration) {
+        while ((w = word(p)))
+            p->enumeration->is_closed |= strcmp(w, "enum") == 0;
+        return;
+    }
+    if (!p->type)
+        fail(p->at, "a check belongs below a type, a field or an enum");
+    check = PUSH(&p->type->checks);
+    check->at = p->at;
+    check->n_above = p->type->fields.n;
+    check->owner = p->type;
+    w = need_word(p, "what is checked");
+    if (*w == '.') {
+        check->path = copy(w + 1, strlen(w + 1));
+        w = need_word(p, "what is checked");
+    } else if (!check->n_above || !p->type->fields.p[check->n_above - 1].name) {
+        fail(p->at, "there is no field above: the check needs a path");
+    }
+    for (; w && strcmp(w, "if") != 0; w = word(p)) {
+        if ((v = value_of(w, "detail")))
+            check->detail = unquoted(p, v);
+        else
+            *PUSH(&check->items) = copy(w, strlen(w));
+    }
+    if (w)
+        w = need_word(p, "the condition");
+    for (; w; w = word(p))
+        *PUSH(&check->conditions) = copy(w, strlen(w));
 }
 
 static void type_line(struct parser *p)
@@ -548,15 +585,7 @@ static void indented_line(struct parser *p)
     } else if (strcmp(first, "fill") == 0) {
         fill_line(p);
     } else if (strcmp(first, "check") == 0) {
-        if (p->enumeration) {
-            char *w;
-            while ((w = word(p)))
-                p->enumeration->is_closed |= strcmp(w, "enum") == 0;
-        } else if (p->type && p->type->fields.n) {
-            p->type->fields.p[p->type->fields.n - 1].checks = copy(p->rest, strlen(p->rest));
-        } else {
-            fail(p->at, "a check belongs below a field or an enum");
-        }
+        check_line(p);
     } else if (p->resource) {
         resource_part(p, first);
     } else if (p->type) {

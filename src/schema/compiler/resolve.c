@@ -138,6 +138,80 @@ static void gather_rules(struct type_decl *t, const struct type_decl *from)
             gather_rules(t, from->fields.p[i].type.ref);
 }
 
+static bool says_where_below(const struct type_decl *t, const char *field)
+{
+    for (size_t i = 0; i < t->checks.n; i++) {
+        const struct check_decl *c = &t->checks.p[i];
+        const char *path = c->path ? c->path : t->fields.p[c->n_above - 1].name;
+        for (size_t j = 0; j < c->items.n; j++)
+            if (strcmp(c->items.p[j], "below") == 0 && strcmp(path, field) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Lines of the type that stand below its first n fields: those of the field itself, or those with paths. */
+static void gather_lines(struct type_decl *t, const struct type_decl *from, size_t n, bool is_of_field)
+{
+    for (size_t i = 0; i < from->checks.n; i++) {
+        const struct check_decl *c = &from->checks.p[i];
+        if (c->n_above != n || !c->path != is_of_field)
+            continue;
+        struct check_decl *to = PUSH(&t->flat_checks);
+        *to = *c;
+        if (is_of_field)
+            to->path = from->fields.p[n - 1].name;
+    }
+}
+
+/* In the order of the lines; behind what a field's own lines say of it the walk goes down into it, unless a
+ * line says where. */
+static void gather_checks(struct type_decl *t, const struct type_decl *from)
+{
+    gather_lines(t, from, 0, false);
+    for (size_t i = 0; i < from->fields.n; i++) {
+        const struct field_decl *f = &from->fields.p[i];
+        if (!f->name) {
+            gather_checks(t, f->type.ref);
+        } else {
+            gather_lines(t, from, i + 1, true);
+            if (!says_where_below(from, f->name)) {
+                struct check_decl *down = PUSH(&t->flat_checks);
+                *down = (struct check_decl){.at = f->at, .path = f->name, .owner = from};
+                *PUSH(&down->items) = "below";
+            }
+        }
+        gather_lines(t, from, i + 1, false);
+    }
+}
+
+static bool leads_to_checks(const struct type_expr *e)
+{
+    while (e->elem)
+        e = e->elem;
+    return e->ref && e->ref->has_checks;
+}
+
+/* As with defaults. Afterwards only those ways down are left that lead to something. */
+static void mark_checks(struct model *m)
+{
+    bool has_changed = true;
+
+    while (has_changed) {
+        has_changed = false;
+        for (size_t i = 0; i < m->types.n; i++) {
+            struct type_decl *t = m->types.p[i];
+            bool has_checks = false;
+            for (size_t j = 0; j < t->flat_checks.n; j++)
+                has_checks |= strcmp(t->flat_checks.p[j].items.p[0], "below") != 0;
+            for (size_t j = 0; j < t->flat.n; j++)
+                has_checks |= leads_to_checks(&t->flat.p[j].type);
+            if (has_checks && !t->has_checks)
+                t->has_checks = has_changed = true;
+        }
+    }
+}
+
 static bool has_defaults_below(const struct type_decl *t)
 {
     for (size_t i = 0; i < t->flat.n; i++) {
@@ -318,10 +392,12 @@ void resolve(struct model *m)
         struct type_decl *t = m->types.p[i];
         flatten(t, &t->fields, not_embedded, true);
         gather_rules(t, t);
+        gather_checks(t, t);
         for (size_t j = 0; j < t->kinds.n; j++)
             add_kind(m, t, t->kinds.p[j]);
     }
     mark_defaults(m);
+    mark_checks(m);
     qsort(m->kinds.p, m->kinds.n, sizeof *m->kinds.p, compare_kinds);
 
     for (size_t i = 0; i < m->resources.n; i++)

@@ -76,6 +76,10 @@ static const struct format_rows rows[] = {
     {"decimal", FORMAT_DECIMAL_INTEGER, {"0", "10", "-456"}, {"", "-", "-0", "007", "+1", "1a", "a"}},
     {"label in bytes", FORMAT_DNS1123_LABEL_CONTENT, {"a"}, {"A", A63 "a"}},
     {"subdomain in bytes", FORMAT_DNS1123_SUBDOMAIN_CONTENT, {"a.b"}, {"A", A253 "a"}},
+    {"address", FORMAT_IP, {"1.2.3.4", "::1"}, {"", "1.2.3", "01.2.3.4", "::ffff:1.2.3.4", "1.2.3.4/5"}},
+    {"network", FORMAT_CIDR, {"10.0.0.0/8", "fd00::/8"}, {"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33"}},
+    {"absolute path", FORMAT_ABSOLUTE_PATH, {"/", "/a"}, {"", "a", "./a"}},
+    {"relative path", FORMAT_RELATIVE_PATH, {"a", "a/b", "a..b"}, {"/a", "..", "a/../b", "a/.."}},
 };
 
 START_TEST(good_and_bad_texts)
