@@ -24,8 +24,7 @@ static int validate(struct operation *op, const struct value *obj)
     struct field_errors errs = {.arena = op->arena};
 
     metadata_check(op->arena, type, strategy, obj, &errs);
-    if (strategy->validate)
-        strategy->validate(op, obj, NULL, &errs);
+    operation_validate(op, obj, NULL, &errs);
     /* Only what the type's own rule for names may have let through. */
     if (!errs.n)
         metadata_check(op->arena, type, NULL, obj, &errs);

@@ -3,6 +3,7 @@
  * committer says so (op->proceed): finish, or, when another writer was quicker, begin anew with the newer
  * object. No thread waits but that of registry_run. */
 #include "registry_internal.h"
+#include "schema/validate.h"
 
 #define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
@@ -132,6 +133,22 @@ void operation_arrange(struct operation *op, struct value *obj)
     value_set(op->arena, obj, TEXT("kind"), value_string(type->kind->gvk.kind));
     value_set(op->arena, obj, TEXT("apiVersion"), value_string(type->kind->api_version));
     schema_arrange(op->arena, type->kind->schema, obj);
+}
+
+void operation_validate(struct operation *op, const struct value *obj, const struct value *old,
+                        struct field_errors *errs)
+{
+    const struct resource_type *type = op->resource->storage;
+    const struct strategy *strategy = op->resource->strategy;
+    bool is_of_status = op->sub && text_is(op->sub->name, "status");
+
+    schema_validate(type->kind->schema, obj, old,
+                    !type->has_status ? VALIDATE_ALL
+                    : is_of_status    ? VALIDATE_STATUS
+                                      : VALIDATE_BUT_STATUS,
+                    op->sub ? op->sub->name : TEXT_NONE, errs);
+    if (strategy->validate)
+        strategy->validate(op, obj, old, errs);
 }
 
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old)

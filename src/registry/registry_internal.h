@@ -68,6 +68,9 @@ void operation_warn(struct operation *op, const char *fmt, ...) PRINTF_LIKE(2, 3
 const struct warner *warner_find(const struct resource_type *type);
 /* Notes what obj, about to be stored, is to be warned of. old NULL: a creation. */
 void operation_look_for_warnings(struct operation *op, const struct value *obj, const struct value *old);
+/* What the type's checks and its strategy have against obj, beside the metadata. old NULL: a creation. */
+void operation_validate(struct operation *op, const struct value *obj, const struct value *old,
+                        struct field_errors *errs);
 /* What the resource's guard says; 0 without one. */
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old);
 /* Brings metadata.managedFields up to date: old NULL for a creation (managing.c). */

@@ -81,8 +81,7 @@ static int validate(struct operation *op, const struct value *obj, const struct 
         metadata_check(op->arena, type, strategy, obj, &errs);
     if (!is_good && !(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
         metadata_check_update(obj, old, &errs);
-    if (strategy->validate)
-        strategy->validate(op, obj, old, &errs);
+    operation_validate(op, obj, old, &errs);
     if (!errs.n) {
         operation_look_for_warnings(op, obj, old);
         return 0;
