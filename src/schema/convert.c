@@ -13,6 +13,7 @@
 #define EVENTS "io.k8s.api.events."
 #define RESOURCE "io.k8s.api.resource."
 #define AUTOSCALING "io.k8s.api.autoscaling."
+#define EXTENSIONS "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions."
 
 /* Valid both ways. */
 static const struct rename_rule {
@@ -30,6 +31,9 @@ static const struct rename_rule {
       {TEXT("lastTimestamp"), TEXT("deprecatedLastTimestamp")},
       {TEXT("count"), TEXT("deprecatedCount")},
       {TEXT("reportingComponent"), TEXT("reportingController")}}},
+    {TEXT(EXTENSIONS "v1beta1.CustomResourceColumnDefinition"),
+     TEXT(EXTENSIONS "v1.CustomResourceColumnDefinition"),
+     {{TEXT("JSONPath"), TEXT("jsonPath")}}},
 };
 
 /* Members that one version has in a struct and the other has flat. */
@@ -51,6 +55,10 @@ static const struct hook_rule {
      convert_autoscaler_to_v1},
     {TEXT(AUTOSCALING "v1.HorizontalPodAutoscaler"), TEXT(AUTOSCALING "v2.HorizontalPodAutoscaler"),
      convert_autoscaler_to_v2},
+    {TEXT(EXTENSIONS "v1beta1.CustomResourceDefinitionSpec"),
+     TEXT(EXTENSIONS "v1.CustomResourceDefinitionSpec"), convert_definition_spec_to_v1},
+    {TEXT(EXTENSIONS "v1beta1.CustomResourceConversion"), TEXT(EXTENSIONS "v1.CustomResourceConversion"),
+     convert_definition_webhook_to_v1},
 };
 
 /* --- looking rules up --- */

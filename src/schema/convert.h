@@ -16,3 +16,6 @@ void convert_autoscaler_to_v1(struct arena *a, const struct schema *to, const st
                               struct value *ret);
 void convert_autoscaler_to_v2(struct arena *a, const struct schema *to, const struct value *v,
                               struct value *ret);
+
+void convert_definition_spec_to_v1(struct arena *a, const struct schema *to, const struct value *v, struct value *ret);
+void convert_definition_webhook_to_v1(struct arena *a, const struct schema *to, const struct value *v, struct value *ret);

@@ -39,6 +39,17 @@
     "\",\"metadata\":{\"name\":\"s\"},"                                                                    \
     "\"spec\":{\"driver\":\"d\",\"pool\":{\"name\":\"p\",\"generation\":1,\"resourceSliceCount\":1}," node \
     "\"devices\":[{\"name\":\"x\"" device "}]}}"
+#define DEFINITION(version, spec)                                                           \
+    "{\"kind\":\"CustomResourceDefinition\",\"apiVersion\":\"apiextensions.k8s.io/" version \
+    "\",\"metadata\":{\"name\":\"d\"},\"spec\":{\"group\":\"g\","                           \
+    "\"names\":{\"plural\":\"ds\",\"kind\":\"D\"},\"scope\":\"Cluster\"" spec               \
+    "},\"status\":{\"conditions\":null,\"acceptedNames\":{\"plural\":\"\",\"kind\":\"\"},"  \
+    "\"storedVersions\":null}}"
+#define ONE_SCHEMA "{\"openAPIV3Schema\":{\"type\":\"object\",\"x-kubernetes-preserve-unknown-fields\":true}}"
+#define DEFINED(name, is_stored, more) \
+    "{\"name\":\"" name "\",\"served\":true,\"storage\":" is_stored more "}"
+#define COLUMN(path) \
+    "\"additionalPrinterColumns\":[{\"name\":\"C\",\"type\":\"string\",\"" path "\":\".spec.c\"}]"
 
 static const struct row {
     const char *from, *to_api_version, *to;
@@ -84,6 +95,28 @@ static const struct row {
      SLICE("v1beta1", ",\"basic\":{\"capacity\":{\"m\":{\"value\":\"1Gi\"}},\"allNodes\":false}",
            "\"nodeName\":\"n\","),
      true},
+    /* what v1beta1 says once holds for all versions of v1; its webhook is flat */
+    {DEFINITION(
+         "v1beta1",
+         ",\"version\":\"a\",\"validation\":" ONE_SCHEMA
+         ",\"subresources\":{\"status\":{}},\"versions\":[" DEFINED("a", "true", "") "," DEFINED(
+             "b", "false",
+             "") "]," COLUMN("JSONPath") ",\"selectableFields\":[{\"jsonPath\":\".spec.c\"}],\"conversion\":{"
+                                         "\"strategy\":\"Webhook\",\"webhookClientConfig\":"
+                                         "{\"url\":\"https://"
+                                         "h\"},\"conversionReviewVersions\":[\"v1\"]},"
+                                         "\"preserveUnknownFields\":false"),
+     "apiextensions.k8s.io/v1",
+#define SHARED                                                             \
+    ",\"schema\":" ONE_SCHEMA ",\"subresources\":{\"status\":{}}," COLUMN( \
+        "jsonPath") ",\"selectableFields\":[{\"jsonPath\":\".spec.c\"}]"
+     DEFINITION("v1", ",\"versions\":[" DEFINED("a", "true", SHARED) "," DEFINED(
+                          "b", "false", SHARED) "],\"conversion\":{\"strategy\":\"Webhook\",\"webhook\":{"
+                                                "\"clientConfig\":{\"url\":\"https://h\"},"
+                                                "\"conversionReviewVersions\":[\"v1\"]}}"),
+     true},
+    {DEFINITION("v1beta1", ",\"version\":\"a\",\"validation\":" ONE_SCHEMA), "apiextensions.k8s.io/v1",
+     DEFINITION("v1", ",\"versions\":[" DEFINED("a", "true", ",\"schema\":" ONE_SCHEMA) "]"), true},
     {SLICE("v1", "", "\"nodeName\":\"n\","), "resource.k8s.io/v1beta1",
      SLICE("v1beta1", ",\"basic\":{}", "\"nodeName\":\"n\","), false},
 };
