@@ -37,8 +37,9 @@ struct object {
  * was made of, for labels and fields. Copies what it needs, so that the object is one allocation. */
 struct object *object_new(const struct resource_type *type, struct text json, size_t rv_at, const struct value *tree);
 /* From stored bytes: JSON, with or without resourceVersion, of any version and order of members, or protobuf with its
- * envelope; reads and checks them. */
-int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
+ * envelope; reads and checks them, and makes them what this program would have stored. is_own: only this program writes there,
+ * so that JSON which begins as its own does is taken as it lies. */
+int object_load(const struct resource_type *type, struct text stored, bool is_own, uint64_t revision, struct object **ret,
                 struct status *st);
 /* What is kept for a key whose bytes cannot be decrypted or object_load refuses: it holds the key's place and revision, and
  * is_unreadable. */

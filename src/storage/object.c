@@ -275,12 +275,6 @@ static bool find_rv_at(const struct value *metadata, struct text json, size_t *r
     return true;
 }
 
-static bool says(const struct value *tree, const struct schema_kind *kind)
-{
-    return text_eq(value_get_text(tree, TEXT("apiVersion")), kind->api_version) &&
-           text_eq(value_get_text(tree, TEXT("kind")), kind->gvk.kind);
-}
-
 /* What the bytes say they are, if the type's objects may be stored so. */
 static int stored_kind(const struct resource_type *type, struct text api_version, struct text kind,
                        const struct schema_kind **ret, struct status *st)
@@ -288,20 +282,23 @@ static int stored_kind(const struct resource_type *type, struct text api_version
     const struct schema_kind *mine = type->kind, *k = mine;
     if (mine && !(text_eq(api_version, mine->api_version) && text_eq(kind, mine->gvk.kind)))
         k = schema_kind_of(api_version, kind);
-    if (!k || (k != mine && k->storage != mine))
+    bool is_former = k && mine && text_eq(k->gvk.group, mine->gvk.group) && text_eq(k->gvk.kind, mine->gvk.kind);
+    if (!k || (k != mine && k->storage != mine && !is_former))
         return status_set(st, STATUS_INTERNAL_ERROR, "the stored object is a %.*s of %.*s", TEXT_ARG(kind),
                           TEXT_ARG(api_version));
     *ret = k;
     return 0;
 }
 
-/* The long way, from a tree of any version that the decoder has passed. */
+/* The long way, from a tree of any version that the decoder has passed. Like upstream's decoder it fills in defaults: another
+ * server's objects lack those that came after it, and what protobuf does not carry. */
 static int load_tree(struct arena *a, const struct resource_type *type, const struct schema_kind *kind,
                      struct value *tree, struct object **ret, struct status *st)
 {
     struct buffer b = BUFFER_IN(a);
     struct value converted;
     size_t rv_at;
+    schema_default(a, kind->schema, tree);
     if (kind != type->kind) {
         if (schema_convert(a, kind, type->kind, tree, &converted, st) < 0)
             return -1;
@@ -339,19 +336,33 @@ static int load_foreign_json(struct arena *a, const struct resource_type *type, 
     return load_tree(a, type, kind, tree, ret, st);
 }
 
-static int load_json(struct arena *a, const struct resource_type *type, struct text stored, struct object **ret,
+/* Do the bytes begin as ours do? Another program's JSON has other blanks, or another order from here on. */
+static bool begins_as_ours(struct text stored, const struct schema_kind *kind)
+{
+    const struct text pieces[] = {TEXT("{\"kind\":\""), kind->gvk.kind, TEXT("\",\"apiVersion\":\""), kind->api_version,
+                                  TEXT("\",\"metadata\":{\"name\":\"")};
+    for (size_t i = 0; i < N_ELEMENTS(pieces); i++) {
+        if (!text_starts(stored, pieces[i]))
+            return false;
+        stored = text_from(stored, pieces[i].n);
+    }
+    return true;
+}
+
+static int load_json(struct arena *a, const struct resource_type *type, struct text stored, bool is_own, struct object **ret,
                      struct status *st)
 {
     struct value tree;
     struct parts p = {.type = type};
     size_t rv_at;
 
+    stored = text_trim(stored); /* Go's encoder ends with a line break */
     if (json_read(a, stored, &(struct json_options){0}, &tree, st) < 0)
         return -1;
     const struct value *metadata = value_get(&tree, TEXT("metadata"));
     if (!metadata || metadata->kind != VALUE_OBJECT || !value_get_text(metadata, TEXT("name")).n)
         return status_set(st, STATUS_INTERNAL_ERROR, "the stored object has no metadata.name");
-    if ((type->kind && !says(&tree, type->kind)) || !find_rv_at(metadata, stored, &rv_at))
+    if ((type->kind && !(is_own && begins_as_ours(stored, type->kind))) || !find_rv_at(metadata, stored, &rv_at))
         return load_foreign_json(a, type, &tree, ret, st);
     p.head = text_first(stored, rv_at);
     p.tail = text_from(stored, rv_at);
@@ -359,12 +370,12 @@ static int load_json(struct arena *a, const struct resource_type *type, struct t
     return 0;
 }
 
-int object_load(const struct resource_type *type, struct text stored, uint64_t revision, struct object **ret,
+int object_load(const struct resource_type *type, struct text stored, bool is_own, uint64_t revision, struct object **ret,
                 struct status *st)
 {
     CLEANUP(arena_freep) struct arena *a = arena_new();
-    bool is_protobuf = protobuf_is_envelope(stored);
-    if ((is_protobuf ? load_protobuf : load_json)(a, type, stored, ret, st) < 0)
+    if ((protobuf_is_envelope(stored) ? load_protobuf(a, type, stored, ret, st)
+                                      : load_json(a, type, stored, is_own, ret, st)) < 0)
         return -1;
     object_seal(*ret, revision);
     return 0;

@@ -94,7 +94,7 @@ static int load_object(struct storage *s, struct cache *c, struct text path, str
     uint32_t sealed_by;
     *ret_is_plain =
         encryption_open(s->encryption, c->type, full_key(s, &full, path), stored, &scratch, &plain, &sealed_by, st) == 0;
-    if (!*ret_is_plain || object_load(c->type, plain, revision, ret, st) < 0)
+    if (!*ret_is_plain || object_load(c->type, plain, storage_is_sole_writer(s), revision, ret, st) < 0)
         return -1;
     (*ret)->sealed_by = sealed_by;
     if (text_eq((*ret)->key, key))

@@ -180,7 +180,7 @@ static void run_reads(void)
     buffer_add(&stored, pieces[1]);
     begun = clock_mono_ns();
     for (int i = 0; i < n_writes; i++) {
-        if (object_load(&things, buffer_text(&stored), 5, &loaded, &st) == 0)
+        if (object_load(&things, buffer_text(&stored), true, 5, &loaded, &st) == 0)
             object_unref(loaded);
     }
     printf("%-28s %6.3f us\n", "object_load", (double)(clock_mono_ns() - begun) / n_writes / 1e3);

@@ -17,7 +17,7 @@ static struct object *sample(void)
                                  "\"spec\":{\"a\":\"c\"}}";
     struct status st = {0};
     struct object *o;
-    if (object_load(&type, text_of(stored), 2, &o, &st) < 0)
+    if (object_load(&type, text_of(stored), true, 2, &o, &st) < 0)
         abort();
     return o;
 }

@@ -50,7 +50,8 @@ START_TEST(an_object_is_sealed_and_loaded_again)
         buffer_add(&stored, pieces[1]);
         object_seal(o, revisions[i]);
         check_thing(o, revisions[i]);
-        ck_assert_msg(object_load(&things, buffer_text(&stored), revisions[i], &again, &st) == 0, "%s", st.message);
+        ck_assert_msg(object_load(&things, buffer_text(&stored), true, revisions[i], &again, &st) == 0, "%s",
+                      st.message);
         check_thing(again, revisions[i]);
         ck_assert(text_eq(o->json, again->json));
         /* what is stored of a sealed object is the same */
@@ -82,7 +83,7 @@ START_TEST(the_resource_version_fits_any_neighbour)
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         struct object *o;
         struct status st = {0};
-        ck_assert_msg(object_load(&rooms, t_of(rows[i].stored), 9, &o, &st) == 0, "%s", st.message);
+        ck_assert_msg(object_load(&rooms, t_of(rows[i].stored), true, 9, &o, &st) == 0, "%s", st.message);
         expect_text(o->json, rows[i].json);
         expect_text(o->name, "x");
         object_unref(o);
@@ -90,16 +91,78 @@ START_TEST(the_resource_version_fits_any_neighbour)
 }
 END_TEST
 
+/* JSON of other programs, in other blanks and orders, of former versions, without what came to be there by
+ * default. */
+START_TEST(foreign_bytes_become_what_would_have_been_stored)
+{
+    static const struct {
+        const char *group, *name, *stored, *holds;
+        bool is_own;
+    } rows[] = {
+        {"", "secrets",
+         "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"creationTimestamp\":"
+         "\"2026-01-02T03:04:05Z\"}}\n",
+         "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"9\","
+         "\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},\"type\":\"Opaque\"}"},
+        {"", "secrets",
+         "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"creationTimestamp\":"
+         "\"2026-01-02T03:04:05Z\"}}",
+         "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"9\","
+         "\"creationTimestamp\":\"2026-01-02T03:04:05Z\"}}",
+         true},
+        {"", "secrets",
+         "{ \"apiVersion\": \"v1\", \"kind\": \"Secret\", \"type\": \"a/b\",\n"
+         " \"metadata\": {\"creationTimestamp\": \"2026-01-02T03:04:05Z\", \"name\": \"x\" } }\n",
+         "{\"kind\":\"Secret\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"9\","
+         "\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},\"type\":\"a/b\"}",
+         true},
+        {"apiextensions.k8s.io", "customresourcedefinitions",
+         "{\"kind\":\"CustomResourceDefinition\",\"apiVersion\":\"apiextensions.k8s.io/"
+         "v1beta1\",\"metadata\":{\"name\":\"x\","
+         "\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},\"spec\":{\"group\":\"g\",\"names\":{\"plural\":"
+         "\"ds\",\"kind\":\"D\"},"
+         "\"version\":\"a\",\"versions\":[{\"name\":\"a\",\"served\":true,\"storage\":true}]}}\n",
+         "{\"kind\":\"CustomResourceDefinition\",\"apiVersion\":\"apiextensions.k8s.io/"
+         "v1\",\"metadata\":{\"name\":\"x\","
+         "\"resourceVersion\":\"9\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},\"spec\":{\"group\":"
+         "\"g\",\"names\":{\"plural\":\"ds\","
+         "\"singular\":\"d\",\"kind\":\"D\",\"listKind\":\"DList\"},\"scope\":\"Namespaced\",\"versions\":[{"
+         "\"name\":\"a\","
+         "\"served\":true,\"storage\":true}],\"conversion\":{\"strategy\":\"None\"},"
+         "\"preserveUnknownFields\":true},"
+         "\"status\":{\"conditions\":null,\"acceptedNames\":{\"plural\":\"\",\"kind\":\"\"},"
+         "\"storedVersions\":[\"a\"]}}"},
+    };
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct object *o;
+        struct status st = {0};
+        const struct resource_type *type =
+            schema_resource_find(text_of(rows[i].group), TEXT("v1"), text_of(rows[i].name));
+        ck_assert_msg(object_load(type, text_of(rows[i].stored), rows[i].is_own, 9, &o, &st) == 0, "%zu: %s",
+                      i, st.message);
+        expect_text(o->json, rows[i].holds);
+        object_unref(o);
+    }
+}
+END_TEST
+
 START_TEST(bad_stored_bytes_are_refused)
 {
-    static const char *const rows[] = {"", "x", "[]", "{}", "{\"metadata\":[]}", "{\"metadata\":{}}",
-                                       "{\"metadata\":{\"name\":\"\"}}", "{\"metadata\":{\"name\":1}}",
-                                       "{\"metadata\":{\"name\":\"x\"", "k8s\0pb",
+    static const char *const rows[] = {"",
+                                       "x",
+                                       "[]",
+                                       "{}",
+                                       "{\"metadata\":[]}",
+                                       "{\"metadata\":{}}",
+                                       "{\"metadata\":{\"name\":\"\"}}",
+                                       "{\"metadata\":{\"name\":1}}",
+                                       "{\"metadata\":{\"name\":\"x\"",
+                                       "k8s\0pb",
                                        "{\"metadata\":{\"name\":\"x\",\"resourceVersion\":\"3\"}}"};
     for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
         struct object *o = NULL;
         CLEANUP(status_clear) struct status st = {0};
-        ck_assert_msg(object_load(&things, t_of(rows[i]), 9, &o, &st) < 0, "row %zu", i);
+        ck_assert_msg(object_load(&things, t_of(rows[i]), true, 9, &o, &st) < 0, "row %zu", i);
         ck_assert_ptr_null(o);
         ck_assert_ptr_nonnull(st.message);
     }
@@ -152,4 +215,5 @@ START_TEST(forms_are_made_once_and_shared)
 END_TEST
 
 UNIT_MAIN("storage/object", an_object_is_sealed_and_loaded_again, the_resource_version_fits_any_neighbour,
-          bad_stored_bytes_are_refused, forms_are_made_once_and_shared)
+          foreign_bytes_become_what_would_have_been_stored, bad_stored_bytes_are_refused,
+          forms_are_made_once_and_shared)
