@@ -292,6 +292,7 @@ struct resource_type {
     uint8_t n_columns;
     struct text storage_prefix; /* where kube-apiserver keeps it below /registry: "pods", "services/specs" */
     struct text storage_hash;   /* storageVersionHash of discovery */
+    struct text field_annotation; /* an annotation that counts as no metadata; empty: there is none */
     const struct resource_type *storage; /* the version that holds the stored objects; itself mostly */
 };
 /* All of them, by group in kube-apiserver's order of groups, by version (preferred first), then by name. */

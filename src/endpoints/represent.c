@@ -125,10 +125,31 @@ struct text json_metadata_of(struct text json)
     return TEXT("{}");
 }
 
+/* The object's metadata as one sees it alone. */
+static void add_metadata(struct buffer *b, const struct object *o)
+{
+    struct text json = json_metadata_of(o->json), hidden = o->type->field_annotation;
+
+    if (!hidden.n || text_find_text(json, hidden) < 0) {
+        buffer_add(b, json);
+        return;
+    }
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    CLEANUP(status_clear) struct status st = {0};
+    struct value metadata;
+    if (json_read(a, json, NULL, &metadata, &st) < 0)
+        metadata = value_object(); /* cannot be: it was written by us */
+    struct value *annotations = value_get(&metadata, TEXT("annotations"));
+    if (annotations && value_remove(annotations, hidden) && annotations->n == 0)
+        value_remove(&metadata, TEXT("annotations"));
+    json_write(b, &metadata);
+}
+
 void partial_write(struct buffer *b, const struct object *o, const char *version)
 {
-    buffer_addf(b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":", version);
-    buffer_add(b, json_metadata_of(o->json));
+    buffer_addf(
+        b, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/%s\",\"metadata\":", version);
+    add_metadata(b, o);
     buffer_add_char(b, '}');
 }
 
@@ -182,10 +203,11 @@ static struct blob *make_partial_protobuf(struct object *o, const void *of, uint
     CLEANUP(arena_freep) struct arena *a = arena_new();
     CLEANUP(status_clear) struct status st = {0};
     const struct schema_kind *kind = of;
-    struct buffer b = BUFFER_IN(a), message = BUFFER_IN(a);
+    struct buffer b = BUFFER_IN(a), message = BUFFER_IN(a), json = BUFFER_IN(a);
     struct value tree = value_object(), metadata;
 
-    if (json_read(a, json_metadata_of(o->json), NULL, &metadata, &st) < 0)
+    add_metadata(&json, o);
+    if (json_read(a, buffer_text(&json), NULL, &metadata, &st) < 0)
         return no_form(o, kind, &st);
     value_add(a, &tree, TEXT("metadata"), metadata);
     if (schema_decode(a, kind->schema, &tree, NULL, &st) < 0)

@@ -126,7 +126,7 @@ struct column_decl {
 struct resource_decl {
     struct place at;
     struct file *file;
-    const char *name, *kind, *singular, *hash, *prefix, *storage_name;
+    const char *name, *kind, *singular, *hash, *prefix, *storage_name, *field_annotation;
     bool is_namespaced, is_optional, has_generation;
     int verbs;
     strings short_names, categories;

@@ -567,6 +567,7 @@ static void emit_resource(const struct resource_decl *r, size_t i)
     part_ref("columns", "columns", i, r->columns.n);
     member("storage_prefix", r->prefix);
     member("storage_hash", r->hash);
+    member("field_annotation", r->field_annotation);
     fprintf(out, ".storage=&schema_resources[%d]},\n", r->storage->index);
 }
 

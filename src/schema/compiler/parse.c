@@ -458,6 +458,8 @@ static void resource_line(struct parser *p)
             r->prefix = copy(v, strlen(v));
         else if ((v = value_of(w, "storage")))
             r->storage_name = copy(v, strlen(v));
+        else if ((v = value_of(w, "field-annotation")))
+            r->field_annotation = copy(v, strlen(v));
         else
             fail(p->at, "unknown attribute of a resource: %s", w);
     }
