@@ -32,8 +32,7 @@ struct endpoints_options {
     struct timers *timers;
     unsigned min_request_timeout_s; /* watches end after once to twice this long; 0: 1800 */
     const char *jwks_uri; /* that issuer discovery names; NULL: at this server */
-    /* Between decoding and storing, see struct operation; NULL: everything is admitted. */
-    int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
+    const struct admission_hooks *admission; /* of what clients write; NULL: everything is admitted */
     const struct health_check *health_checks; /* besides ping and log */
     size_t n_health_checks;
 };

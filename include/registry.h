@@ -25,6 +25,44 @@ struct registry_guard {
     void *ctx;
 };
 
+/* --- admission: the say of a floor above in writes that clients ask for --- */
+
+enum admission_verb { ADMISSION_CREATE = 1, ADMISSION_UPDATE = 2, ADMISSION_DELETE = 4, ADMISSION_CONNECT = 8 };
+
+/* A write as admission sees it: filled by the registry for operations, by handlers for objects that are not stored (bindings,
+ * evictions, reviews). Everything is borrowed for the call. */
+struct admission_attributes {
+    struct arena *arena; /* of the request */
+    enum admission_verb verb;
+    const struct registry *registry;
+    const struct resource *resource;
+    const struct resource_sub *sub;      /* NULL: the resource itself */
+    const struct schema_kind *kind;      /* of object and old: the version that is stored, or a kind of the subresource's own */
+    struct text namespace, name;         /* name: empty while it is still to be generated */
+    struct value *object;                /* NULL for DELETE */
+    const struct value *old;             /* NULL for CREATE */
+    const struct user_info *user;        /* never NULL */
+    const struct delete_options *del;    /* DELETE; else NULL */
+    bool is_dry_run;
+    bool may_block;                      /* the thread may wait for others; see may_wait below */
+    struct text_list *warnings;          /* for the client */
+};
+
+/* Two phases, as upstream has them: admit may change the object and comes before the type's rules; validate sees it as it will be
+ * stored, behind them. Both 0 or -1 with the refusal, on the thread that goes on with the operation, perhaps once for each attempt of an
+ * update.
+ * Waiting: on an event loop or the committer thread nobody waits. may_wait is asked first, with attributes that have no objects
+ * yet: true sends the request to a worker before its operation begins, with may_block set. Such an operation stays there: when
+ * another writer was quicker it is tried again on a worker, not on the committer thread (registry_options.workers; registry_run: on
+ * the thread that waits). Where may_block is not set nobody foresaw a reason to wait: what has come about since then counts as
+ * having come after the request. */
+struct admission_hooks {
+    int (*admit)(void *ctx, struct admission_attributes *a, struct status *st);
+    int (*validate)(void *ctx, struct admission_attributes *a, struct status *st);
+    bool (*may_wait)(void *ctx, const struct admission_attributes *a);
+    void *ctx;
+};
+
 /* One served resource of one version. */
 struct resource {
     const struct resource_type *type;
@@ -46,6 +84,7 @@ struct registry_options {
     bool (*is_served)(void *ctx, const struct resource_type *type);
     void *ctx;
     int64_t event_ttl_ms; /* 0: events stay */
+    struct workers *workers; /* borrowed: for operations that may block and are tried again; NULL: the committer thread tries */
 };
 /* Every storage type that a served resource needs: for storage_start, which comes first. is_served NULL: all that is on by
  * default. Not for threads: start-up calls it. Lives until the next call. */
@@ -147,7 +186,8 @@ struct operation {
     struct text field_manager; /* recorded as manager of what changes; .p NULL: the managed fields stay as they are */
     bool manages_fields;       /* transform has seen to the managed fields itself (apply) */
     const struct user_info *user;   /* NULL: the server itself */
-    bool may_block;                 /* the thread that submits may wait for others; the registry takes it away on its own threads */
+    bool may_block;                 /* the thread that submits may wait for others; the registry takes it away on its own threads, and
+                                       tries again on a worker */
     struct delete_options del;
     void (*done)(struct operation *op);
     void *ctx; /* the caller's */
@@ -161,9 +201,7 @@ struct operation {
                      struct value *ret_new, struct status *st);
     struct text expected_uid; /* UPDATE by PUT: the uid that the body gave; CONFLICT if it is another's */
     bool may_create;          /* UPDATE: creates what is not there whatever the type's rule (apply) */
-    /* Admission: called with the tree about to be stored (and the old one; obj is NULL for DELETE), before defaults of the
-     * strategy and validation. Must not block. NULL: none. */
-    int (*admit)(struct operation *op, struct value *obj, const struct value *old, struct status *st);
+    const struct admission_hooks *admission; /* NULL: none, as for what the server itself writes */
 
     /* what came of it, when done is called */
     struct status st;          /* STATUS_OK: it worked */
@@ -178,6 +216,9 @@ struct operation {
     struct object *current, *written; /* one reference each */
     void (*proceed)(struct operation *op);
     void (*again)(struct operation *op); /* from the start, with what is stored by then */
+    void (*retry)(struct operation *op); /* has again called on a thread of the submitter's; NULL: the registry sees to it */
+    struct work work;                    /* of a worker that tries again */
+    bool is_for_workers;                 /* it was submitted with may_block */
     unsigned attempts;
     bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
     bool is_fresh;       /* it goes by a state that was the newest after the operation began */
@@ -198,11 +239,30 @@ void operation_clear(struct operation *op);
 /* Start-up hooks and controllers: submits and waits. Never on an event loop or the committer thread. 0 or -1: see op->st. */
 int registry_run(struct operation *op);
 
+/* For handlers of what is not stored as it comes: both phases over a's object, 0 without hooks. */
+int admission_ask(const struct admission_hooks *hooks, struct admission_attributes *a, struct status *st);
+
 /* BAD_REQUEST unless the object is the one that the request names: an empty namespace is filled in, a name must be there and
  * the same (name.p NULL: not checked). Updates check it after transform; handlers of PUT check it first, since it does not
  * need the stored object. */
 int registry_check_identity(struct arena *a, const struct resource *res, struct text namespace, struct text name,
                             struct value *obj, struct status *st);
+
+/* A name with five random letters behind it, as generateName makes them. */
+struct text name_generate(struct arena *a, struct text base);
+
+/* --- pods --- */
+
+enum pod_reference {
+    POD_REFERS_SECRET,
+    POD_REFERS_CONFIG_MAP,
+    POD_REFERS_CLAIM, /* of a persistent volume */
+    POD_REFERS_RESOURCE_CLAIM,
+    POD_REFERS_SERVICE_ACCOUNT,
+};
+typedef void (*pod_reference_visitor)(void *ctx, enum pod_reference what, struct text name);
+/* Calls visit for whatever of its namespace the pod's tree names, repeats included. */
+void pod_references(struct arena *a, const struct value *pod, pod_reference_visitor visit, void *ctx);
 
 /* --- reading --- */
 

@@ -67,6 +67,10 @@ struct settings {
     const char *authorization_config, *authorization_policy_file;
     const char *authorization_webhook_config_file, *authorization_webhook_version;
     int64_t authorization_webhook_cache_authorized_ttl, authorization_webhook_cache_unauthorized_ttl;
+    /* admission */
+    struct text_list enable_admission_plugins, disable_admission_plugins;
+    const char *admission_control_config_file;
+    int64_t default_not_ready_toleration_seconds, default_unreachable_toleration_seconds;
     /* API enablement, misc */
     struct text_list runtime_config; /* key=value */
     const char *service_cluster_ip_range;

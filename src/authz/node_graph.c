@@ -159,8 +159,7 @@ static void remove_owner(struct node_graph *g, struct text key)
 struct user {
     struct node_graph *graph;
     struct owner *owner;
-    struct arena *arena;
-    struct text namespace, name, node;
+    struct text namespace, node;
 };
 
 static void uses(const struct user *u, enum node_thing thing, struct text name)
@@ -168,115 +167,27 @@ static void uses(const struct user *u, enum node_thing thing, struct text name)
     relate(u->graph, u->owner, thing, u->namespace, name, u->node);
 }
 
-static struct text text_at(const struct value *v, const char *first, const char *second)
+static void use_reference(void *ctx, enum pod_reference what, struct text name)
 {
-    const struct value *inner = value_get(v, text_of(first));
+    static const enum node_thing things[] = {
+        [POD_REFERS_SECRET] = NODE_SECRET, [POD_REFERS_CONFIG_MAP] = NODE_CONFIG_MAP, [POD_REFERS_CLAIM] = NODE_CLAIM,
+        [POD_REFERS_RESOURCE_CLAIM] = NODE_RESOURCE_CLAIM, [POD_REFERS_SERVICE_ACCOUNT] = NODE_SERVICE_ACCOUNT};
 
-    return second ? value_get_text(inner, text_of(second)) : value_text(inner);
-}
-
-static size_t length(const struct value *list)
-{
-    return list && list->kind == VALUE_LIST ? list->n : 0;
-}
-
-static void use_containers(const struct user *u, const struct value *containers)
-{
-    for (size_t i = 0; i < length(containers); i++) {
-        const struct value *env = value_get(&containers->items[i], TEXT("env"));
-        const struct value *from = value_get(&containers->items[i], TEXT("envFrom"));
-        for (size_t j = 0; j < length(env); j++) {
-            const struct value *source = value_get(&env->items[j], TEXT("valueFrom"));
-            uses(u, NODE_SECRET, text_at(source, "secretKeyRef", "name"));
-            uses(u, NODE_CONFIG_MAP, text_at(source, "configMapKeyRef", "name"));
-        }
-        for (size_t j = 0; j < length(from); j++) {
-            uses(u, NODE_SECRET, text_at(&from->items[j], "secretRef", "name"));
-            uses(u, NODE_CONFIG_MAP, text_at(&from->items[j], "configMapRef", "name"));
-        }
-    }
-}
-
-/* Where a volume of a pod names a thing of the pod's namespace. */
-static const struct {
-    const char *source, *member, *name;
-    enum node_thing thing;
-} volume_uses[] = {
-    {"azureFile", "secretName", NULL, NODE_SECRET},  {"cephfs", "secretRef", "name", NODE_SECRET},
-    {"cinder", "secretRef", "name", NODE_SECRET},    {"flexVolume", "secretRef", "name", NODE_SECRET},
-    {"rbd", "secretRef", "name", NODE_SECRET},       {"secret", "secretName", NULL, NODE_SECRET},
-    {"scaleIO", "secretRef", "name", NODE_SECRET},   {"iscsi", "secretRef", "name", NODE_SECRET},
-    {"storageos", "secretRef", "name", NODE_SECRET}, {"csi", "nodePublishSecretRef", "name", NODE_SECRET},
-    {"configMap", "name", NULL, NODE_CONFIG_MAP},    {"persistentVolumeClaim", "claimName", NULL, NODE_CLAIM},
-};
-
-static void use_volume(const struct user *u, const struct value *volume)
-{
-    const struct value *sources = value_at(volume, "projected", "sources", NULL);
-
-    for (size_t i = 0; i < N_ELEMENTS(volume_uses); i++) {
-        const struct value *source = value_get(volume, text_of(volume_uses[i].source));
-        if (source)
-            uses(u, volume_uses[i].thing, text_at(source, volume_uses[i].member, volume_uses[i].name));
-    }
-    for (size_t i = 0; i < length(sources); i++) {
-        uses(u, NODE_SECRET, text_at(&sources->items[i], "secret", "name"));
-        uses(u, NODE_CONFIG_MAP, text_at(&sources->items[i], "configMap", "name"));
-    }
-    if (value_get(volume, TEXT("ephemeral")))
-        uses(u, NODE_CLAIM,
-             arena_textf(u->arena, "%.*s-%.*s", TEXT_ARG(u->name),
-                         TEXT_ARG(value_get_text(volume, TEXT("name")))));
-}
-
-/* The claim that was made of a template, as the status says. */
-static struct text made_claim(const struct value *status, struct text name)
-{
-    const struct value *list = value_get(status, TEXT("resourceClaimStatuses"));
-
-    for (size_t i = 0; i < length(list); i++)
-        if (text_eq(value_get_text(&list->items[i], TEXT("name")), name))
-            return value_get_text(&list->items[i], TEXT("resourceClaimName"));
-    return TEXT_NONE;
-}
-
-static void use_claims(const struct user *u, const struct value *spec, const struct value *status)
-{
-    const struct value *claims = value_get(spec, TEXT("resourceClaims"));
-
-    for (size_t i = 0; i < length(claims); i++) {
-        struct text name = value_get_text(&claims->items[i], TEXT("resourceClaimName"));
-        uses(u, NODE_RESOURCE_CLAIM,
-             name.n ? name : made_claim(status, value_get_text(&claims->items[i], TEXT("name"))));
-    }
-    uses(u, NODE_RESOURCE_CLAIM,
-         text_at(value_get(status, TEXT("extendedResourceClaimStatus")), "resourceClaimName", NULL));
+    uses(ctx, things[what], name);
 }
 
 static void put_pod(struct node_graph *g, struct arena *a, struct text key, const struct object *o,
                     const struct value *tree)
 {
-    const struct value *spec = value_get(tree, TEXT("spec")), *status = value_get(tree, TEXT("status"));
-    const struct value *secrets = value_get(spec, TEXT("imagePullSecrets")),
-                       *volumes = value_get(spec, TEXT("volumes"));
-    struct user u = {.graph = g, .arena = a, .namespace = o->namespace, .name = o->name};
+    struct user u = {.graph = g, .namespace = o->namespace};
 
-    u.node = value_get_text(spec, TEXT("nodeName"));
+    u.node = value_get_text(value_get(tree, TEXT("spec")), TEXT("nodeName"));
     if (!u.node.n)
         return;
     u.owner = add_owner(g, key);
     uses(&u, NODE_POD, o->name);
-    if (value_get(value_at(tree, "metadata", "annotations", NULL), TEXT("kubernetes.io/config.mirror")))
-        return;
-    uses(&u, NODE_SERVICE_ACCOUNT, value_get_text(spec, TEXT("serviceAccountName")));
-    for (size_t i = 0; i < length(secrets); i++)
-        uses(&u, NODE_SECRET, value_get_text(&secrets->items[i], TEXT("name")));
-    use_containers(&u, value_get(spec, TEXT("initContainers")));
-    use_containers(&u, value_get(spec, TEXT("containers")));
-    use_containers(&u, value_get(spec, TEXT("ephemeralContainers")));
-    for (size_t i = 0; i < length(volumes); i++)
-        use_volume(&u, &volumes->items[i]);
-    use_claims(&u, spec, status);
+    if (!value_get(value_at(tree, "metadata", "annotations", NULL), TEXT("kubernetes.io/config.mirror")))
+        pod_references(a, tree, use_reference, &u);
 }
 
 /* Of the pod's selectable fields, which lie ready. */

@@ -131,9 +131,12 @@ enum flow call_binding_create(struct request *r, struct call *c)
         return flow;
     w->op.transform = bind_pod;
     w->is_unmanaged = true;
+    w->op.admission = NULL; /* the binding is what is admitted */
     w->respond = respond_bound;
     if (body_read_object(r, binding_kind(), &w->options, &w->object, &st) < 0 ||
-        check_namespace(r->arena, c, &w->object, &st) < 0 || check_binding(c, &w->object, &st) < 0)
+        check_namespace(r->arena, c, &w->object, &st) < 0 ||
+        write_ask_admission(w, ADMISSION_CREATE, binding_kind(), &w->object, NULL, &st) < 0 ||
+        check_binding(c, &w->object, &st) < 0)
         return request_fail(r, &st);
     w->op.name = value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("name"));
     w->op.expected_uid = value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("uid"));

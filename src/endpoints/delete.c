@@ -236,6 +236,8 @@ enum flow call_delete(struct request *r, struct call *c)
     struct write_call *w;
     struct status st = {0};
 
+    if (!request_may_block(r) && write_may_wait(r, c, ADMISSION_DELETE))
+        return FLOW_BLOCK;
     if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
         return request_fail(r, &st);
     if (options.del.ignores_read_error) {
@@ -318,7 +320,8 @@ static void begin_one(struct collection *d, struct running *one, const struct ob
         .del = d->options.del,
         .done = one_deleted,
         .ctx = d,
-        .admit = c->e->opt.admit,
+        .may_block = true, /* this is a worker */
+        .admission = c->e->opt.admission,
     };
 }
 

@@ -130,7 +130,6 @@ static void begin_write(struct eviction *e, struct operation *op, enum operation
                              .may_block = true,
                              .is_dry_run = e->is_dry_run,
                              .del = {.grace_seconds = -1, .orphan_dependents = -1},
-                             .admit = kind == OPERATION_DELETE ? e->call->e->opt.admit : NULL,
                              .ctx = e};
 }
 
@@ -378,6 +377,11 @@ static int evict(struct eviction *e, struct status *st)
     return -1;
 }
 
+static const struct schema_kind *eviction_kind(void)
+{
+    return schema_kind_of(TEXT("policy/v1"), TEXT("Eviction"));
+}
+
 /* policy/v1, or v1beta1 where the body says so. */
 static int read_eviction(struct request *r, struct write_call *w, struct status *st)
 {
@@ -385,7 +389,7 @@ static int read_eviction(struct request *r, struct write_call *w, struct status 
     struct value tree;
     bool is_old = body_read_tree(r, &tree, &ignored) == 0 && text_is(value_get_text(&tree, TEXT("apiVersion")), "policy/v1beta1");
 
-    return body_read_object(r, schema_kind_of(is_old ? TEXT("policy/v1beta1") : TEXT("policy/v1"), TEXT("Eviction")), &w->options,
+    return body_read_object(r, is_old ? schema_kind_of(TEXT("policy/v1beta1"), TEXT("Eviction")) : eviction_kind(), &w->options,
                             &w->object, st);
 }
 
@@ -395,7 +399,8 @@ static int prepare(struct eviction *e, struct status *st)
     struct call *c = e->call;
     struct value *options;
 
-    if (read_eviction(e->request, w, st) < 0 || check_namespace(e->request->arena, c, &w->object, st) < 0)
+    if (read_eviction(e->request, w, st) < 0 || check_namespace(e->request->arena, c, &w->object, st) < 0 ||
+        write_ask_admission(w, ADMISSION_CREATE, eviction_kind(), &w->object, NULL, st) < 0)
         return -1;
     if (!text_eq(value_get_text(value_get(&w->object, TEXT("metadata")), TEXT("name")), c->name))
         return status_set(st, STATUS_BAD_REQUEST, "name in URL does not match name in Eviction object");

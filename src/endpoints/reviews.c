@@ -417,6 +417,8 @@ enum flow call_review(struct request *r, struct call *c)
         check_namespace(r->arena, c, &v.tree, &st) < 0)
         return request_fail(r, &st);
     write_manage_question(w, kind, &v.tree);
+    if (write_ask_admission(w, ADMISSION_CREATE, kind, &v.tree, NULL, &st) < 0)
+        return request_fail(r, &st);
     for (size_t i = 0; i < N_ELEMENTS(reviews); i++)
         if (text_is(kind->gvk.kind, reviews[i].kind))
             return reviews[i].review(&v);

@@ -188,11 +188,18 @@ static int check_scale(struct arena *a, const struct value *scale, struct status
     return 0;
 }
 
-/* The current object with the Scale's replicas and, where it names one, its resourceVersion. */
-static int put_scale(struct operation *op, const struct value *current, const struct value *scale,
+/* The current object with the Scale's replicas and, where it names one, its resourceVersion. scale is admitted first, which may
+ * change it. */
+static int put_scale(struct operation *op, const struct value *current, struct value *scale,
                      struct value *ret, struct status *st)
 {
+    struct write_call *w = op->ctx;
     struct arena *a = op->arena;
+    struct value before;
+
+    if (scale_of(a, current, &before, st) < 0 ||
+        write_ask_admission(w, ADMISSION_UPDATE, scale_kind(), scale, &before, st) < 0 || check_scale(a, scale, st) < 0)
+        return -1;
     struct text revision = value_get_text(value_get(scale, TEXT("metadata")), TEXT("resourceVersion"));
     struct value tree = value_copy(a, current);
 
@@ -213,7 +220,8 @@ static int update_scale(struct operation *op, const struct object *current, cons
 
     if (!current_tree)
         return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
-    return put_scale(op, current_tree, &w->object, ret_new, st);
+    struct value scale = value_copy(op->arena, &w->object);
+    return put_scale(op, current_tree, &scale, ret_new, st);
 }
 
 static int patch_scale(struct operation *op, const struct object *current, const struct value *current_tree,
@@ -226,8 +234,7 @@ static int patch_scale(struct operation *op, const struct object *current, const
         return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
     if (scale_of(op->arena, current_tree, &scale, st) < 0 ||
         patch_apply(w, scale_kind(), &scale, &patched, st) < 0 ||
-        registry_check_identity(op->arena, op->resource, op->namespace, op->name, &patched, st) < 0 ||
-        check_scale(op->arena, &patched, st) < 0)
+        registry_check_identity(op->arena, op->resource, op->namespace, op->name, &patched, st) < 0)
         return -1;
     return put_scale(op, current_tree, &patched, ret_new, st);
 }
@@ -285,6 +292,7 @@ enum flow call_scale_update(struct request *r, struct call *c)
     if (!w)
         return flow;
     w->op.transform = update_scale;
+    w->op.admission = NULL; /* the Scale is what is admitted */
     w->respond = respond_scale_written;
     if (body_read_object(r, scale_kind(), &w->options, &w->object, &st) < 0 ||
         registry_check_identity(r->arena, c->resource, c->namespace, c->name, &w->object, &st) < 0 ||
@@ -303,6 +311,8 @@ enum flow call_scale_patch(struct request *r, struct call *c)
     if (!w)
         return flow;
     w->op.transform = patch_scale;
+    if (!request_applies(r)) /* what is applied is merged into the object, which is then what is admitted */
+        w->op.admission = NULL;
     w->respond = respond_scale_written;
     if (patch_read(r, w, &st) < 0 || (request_applies(r) && configuration_of_scale(w, &st) < 0))
         return request_fail(r, &st);

@@ -204,7 +204,8 @@ enum flow call_token_create(struct request *r, struct call *c)
     schema_default(r->arena, token_request_kind()->schema, &request);
     write_manage_question(w, token_request_kind(), &request);
     const struct value *metadata = value_get(&request, TEXT("metadata"));
-    if (check_name(r->arena, value_get_text(metadata, TEXT("name")), c->name, "metadata.name", "name", c->name, &st) < 0 ||
+    if (write_ask_admission(w, ADMISSION_CREATE, token_request_kind(), &request, NULL, &st) < 0 ||
+        check_name(r->arena, value_get_text(metadata, TEXT("name")), c->name, "metadata.name", "name", c->name, &st) < 0 ||
         check_name(r->arena, value_get_text(metadata, TEXT("namespace")), c->namespace, "metadata.namespace", "namespace",
                    c->name, &st) < 0 ||
         load(c, r->arena, "serviceaccounts", c->namespace, c->name, &account, &st) < 0 ||

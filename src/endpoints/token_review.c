@@ -53,6 +53,8 @@ enum flow call_token_review_create(struct request *r, struct call *c)
     if (body_read_object(r, kind, &w->options, &review, &st) < 0)
         return request_fail(r, &st);
     write_manage_question(w, kind, &review);
+    if (write_ask_admission(w, ADMISSION_CREATE, kind, &review, NULL, &st) < 0)
+        return request_fail(r, &st);
     const struct value *spec = value_get(&review, TEXT("spec"));
     q.token = value_get_text(spec, TEXT("token"));
     if (!q.token.n) {

@@ -11,13 +11,60 @@
 
 /* --- what all writes share --- */
 
-static bool check_before_body(struct request *r, struct call *c, const char *options_kind,
+/* Of what the request does as a whole: an update that turns out to create is admitted without waiting. */
+static struct admission_attributes attributes_of(struct request *r, struct call *c, enum admission_verb verb)
+{
+    return (struct admission_attributes){
+        .arena = r->arena,
+        .verb = verb,
+        .registry = c->e->opt.registry,
+        .resource = c->resource,
+        .sub = c->sub,
+        .kind = (c->resource->storage ? c->resource->storage : c->resource->type)->kind,
+        .namespace = c->namespace,
+        .name = c->name,
+        .user = &r->user,
+        .may_block = request_may_block(r),
+    };
+}
+
+bool write_may_wait(struct request *r, struct call *c, enum admission_verb verb)
+{
+    const struct admission_hooks *hooks = c->e->opt.admission;
+    const struct admission_attributes a = attributes_of(r, c, verb);
+
+    return hooks && hooks->may_wait(hooks->ctx, &a);
+}
+
+int write_ask_admission(struct write_call *w, enum admission_verb verb, const struct schema_kind *kind, struct value *object,
+                        const struct value *old, struct status *st)
+{
+    struct admission_attributes a = attributes_of(w->request, w->call, verb);
+    struct text_list warnings = {0};
+    int result;
+
+    a.may_block = w->op.may_block;
+    a.kind = kind;
+    a.object = object;
+    a.old = old;
+    a.is_dry_run = w->options.is_dry_run;
+    a.warnings = &warnings;
+    if (!a.name.n)
+        a.name = value_get_text(value_get(object, TEXT("metadata")), TEXT("name"));
+    result = admission_ask(w->call->e->opt.admission, &a, st);
+    for (size_t i = 0; i < warnings.n; i++)
+        request_warn(w->request, "%.*s", TEXT_ARG(warnings.p[i]));
+    return result;
+}
+
+static bool check_before_body(struct request *r, struct call *c, enum operation_kind kind, const char *options_kind,
                               struct write_options *opt, enum flow *ret_flow)
 {
     struct status st = {0};
 
     /* Who may what may be a question to others. */
-    bool may_ask = c->resource->guard.check || (r->wiring->authz && authorizer_may_block(r->wiring->authz));
+    bool may_ask = c->resource->guard.check || (r->wiring->authz && authorizer_may_block(r->wiring->authz)) ||
+                   write_may_wait(r, c, kind == OPERATION_CREATE ? ADMISSION_CREATE : ADMISSION_UPDATE);
     if ((r->body.n > LARGE_BODY || may_ask) && !request_may_block(r)) {
         *ret_flow = FLOW_BLOCK;
         return false;
@@ -81,7 +128,7 @@ struct write_call *write_begin(struct request *r, struct call *c, enum operation
         .del = {.grace_seconds = -1, .orphan_dependents = -1},
         .done = write_done,
         .ctx = w,
-        .admit = c->e->opt.admit,
+        .admission = c->e->opt.admission,
     };
     c->state = w;
     arena_defer(r->arena, clear_operation, &w->op);
@@ -94,7 +141,7 @@ struct write_call *write_start(struct request *r, struct call *c, enum operation
     struct write_options options;
     struct write_call *w;
 
-    if (!check_before_body(r, c, options_kind, &options, ret_flow))
+    if (!check_before_body(r, c, kind, options_kind, &options, ret_flow))
         return NULL;
     w = write_begin(r, c, kind);
     w->options = options;

@@ -35,6 +35,12 @@ struct write_call *write_start(struct request *r, struct call *c, enum operation
 /* The namespace of an object that is created: an absent one is filled in, another than the path's refused. */
 int check_namespace(struct arena *a, struct call *c, struct value *object, struct status *st);
 
+/* Might admission of such a request have to wait? Then it belongs on a worker before its body is read. */
+bool write_may_wait(struct request *r, struct call *c, enum admission_verb verb);
+/* What admission says to an object that is not stored as it comes: a subresource's own kind, a review. The operation of w, if
+ * there is one, must go without. */
+int write_ask_admission(struct write_call *w, enum admission_verb verb, const struct schema_kind *kind, struct value *object,
+                        const struct value *old, struct status *st);
 /* Notes who asks in the managed fields of an object that is answered and never stored, as upstream does. */
 void write_manage_question(struct write_call *w, const struct schema_kind *kind, struct value *question);
 /* An update is about to create what is not there: FORBIDDEN unless the user may do that too. */

@@ -64,12 +64,9 @@ static void created(struct operation *op)
         operation_finish(op);
         return;
     }
-    if (op->kind == OPERATION_UPDATE) { /* somebody has just made it */
-        op->again(op);
-        return;
-    }
-    if (op->generates_name && op->attempts < NAME_ATTEMPTS_MAX) {
-        create_run(op);
+    /* Somebody has just made it, or has the generated name. */
+    if (op->kind == OPERATION_UPDATE || (op->generates_name && op->attempts < NAME_ATTEMPTS_MAX)) {
+        operation_retry(op);
         return;
     }
     CLEANUP(object_unrefp) struct object *there =
@@ -103,14 +100,17 @@ void create_object(struct operation *op, struct value *obj)
     struct value *metadata = value_object_at(op->arena, obj, TEXT("metadata"));
     struct text sent_revision = value_get_text(metadata, TEXT("resourceVersion"));
 
-    if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0 ||
-        namespace_check_create(op, obj, &op->st) < 0) {
-        operation_fail_unseen(op);
+    if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0) {
+        operation_fail(op);
         return;
     }
     metadata_wipe(op->arena, obj, op->kind == OPERATION_UPDATE);
     manage_fields(op, obj, NULL);
-    if ((op->admit && op->admit(op, obj, NULL, &op->st) < 0) || operation_guard(op, obj, NULL) < 0) {
+    if (operation_admit(op, obj, NULL) < 0) { /* perhaps by what the caches do not know yet */
+        operation_fail_unseen(op);
+        return;
+    }
+    if (operation_guard(op, obj, NULL) < 0) {
         operation_fail(op);
         return;
     }
@@ -121,7 +121,7 @@ void create_object(struct operation *op, struct value *obj)
                   value_string(name_generate(op->arena, value_get_text(metadata, TEXT("generateName")))));
     strategy_prepare_create(op, obj);
     operation_arrange(op, obj);
-    if (validate(op, obj) < 0 || operation_encode(op, obj) < 0) {
+    if (validate(op, obj) < 0 || operation_admit_last(op, obj, NULL) < 0 || operation_encode(op, obj) < 0) {
         operation_fail(op);
         return;
     }
@@ -142,7 +142,7 @@ void create_run(struct operation *op)
     object_unref(MOVE(op->written));
     if (op->attempts++ == 0)
         op->generates_name = wants_a_name(&op->object);
-    if (op->generates_name) { /* the object as it came must be there for another try */
+    if (op->generates_name || !storage_is_sole_writer(op->resource->store)) { /* as it came, for another try */
         struct value copy = value_copy(op->arena, &op->object);
         create_object(op, &copy);
     } else {

@@ -323,7 +323,7 @@ void delete_run(struct operation *op)
     struct value obj;
 
     op->removes_next = false;
-    if (check_options(op) < 0 || namespace_check_delete(op, &op->st) < 0) {
+    if (check_options(op) < 0) {
         operation_fail(op);
         return;
     }
@@ -340,7 +340,7 @@ void delete_run(struct operation *op)
         operation_fail(op);
         return;
     }
-    if (check_preconditions(op) < 0 || (op->admit && op->admit(op, NULL, &obj, &op->st) < 0)) {
+    if (check_preconditions(op) < 0 || operation_admit(op, NULL, &obj) < 0 || operation_admit_last(op, NULL, &obj) < 0) {
         operation_fail(op);
         return;
     }

@@ -8,6 +8,28 @@
 #define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
 
+/* --- another try --- */
+
+static void retry_on_worker(struct work *w)
+{
+    struct operation *op = CONTAINER_OF(w, struct operation, work);
+
+    op->may_block = true;
+    op->again(op);
+}
+
+void operation_retry(struct operation *op)
+{
+    if (op->retry) {
+        op->retry(op);
+    } else if (op->is_for_workers && op->registry->workers) {
+        op->work.run = retry_on_worker;
+        workers_add(op->registry->workers, &op->work);
+    } else {
+        op->again(op);
+    }
+}
+
 /* --- others write, too -------------------------------------------------------------------------------------------- */
 
 static void refreshed(void *ctx, struct status *st);
@@ -37,7 +59,7 @@ static void refreshed(void *ctx, struct status *st)
         status_move(&op->st, st);
         op->done(op);
     } else {
-        op->again(op);
+        operation_retry(op);
     }
 }
 
@@ -156,6 +178,52 @@ int operation_guard(struct operation *op, const struct value *obj, const struct 
     const struct registry_guard *guard = &op->resource->guard;
 
     return guard->check ? guard->check(guard->ctx, op, obj, old, &op->st) : 0;
+}
+
+/* --- admission --- */
+
+static struct admission_attributes attributes_of(struct operation *op, struct value *obj, const struct value *old)
+{
+    return (struct admission_attributes){
+        .arena = op->arena,
+        .verb = !obj ? ADMISSION_DELETE : old ? ADMISSION_UPDATE : ADMISSION_CREATE,
+        .registry = op->registry,
+        .resource = op->resource,
+        .sub = op->sub,
+        .kind = op->resource->storage->kind,
+        .namespace = op->namespace,
+        .name = op->name.n ? op->name : value_get_text(metadata_of(obj), TEXT("name")),
+        .object = obj,
+        .old = old,
+        .user = op->user,
+        .del = obj ? NULL : &op->del,
+        .is_dry_run = op->is_dry_run,
+        .may_block = op->may_block,
+        .warnings = &op->warnings,
+    };
+}
+
+int operation_admit(struct operation *op, struct value *obj, const struct value *old)
+{
+    if (!op->admission || !op->user)
+        return 0;
+    struct admission_attributes a = attributes_of(op, obj, old);
+    return op->admission->admit(op->admission->ctx, &a, &op->st);
+}
+
+int operation_admit_last(struct operation *op, struct value *obj, const struct value *old)
+{
+    if (!op->admission || !op->user)
+        return 0;
+    struct admission_attributes a = attributes_of(op, obj, old);
+    return op->admission->validate(op->admission->ctx, &a, &op->st);
+}
+
+int admission_ask(const struct admission_hooks *hooks, struct admission_attributes *a, struct status *st)
+{
+    if (!hooks)
+        return 0;
+    return hooks->admit(hooks->ctx, a, st) < 0 ? -1 : hooks->validate(hooks->ctx, a, st);
 }
 
 int operation_encode(struct operation *op, struct value *obj)

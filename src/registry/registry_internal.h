@@ -10,6 +10,7 @@ struct registry {
     struct map by_path; /* "group/version/name" -> resource */
     struct arena *arena;
     const struct resource *namespaces; /* NULL: not served */
+    struct workers *workers; /* may be NULL */
     int64_t event_ttl_ms;
 };
 
@@ -36,7 +37,6 @@ struct text time_text(struct arena *a, int64_t wall_ns); /* RFC 3339 to the seco
 /* Forgets what is not the client's to say. is_update: an update creates. */
 void metadata_wipe(struct arena *a, struct value *obj, bool is_update);
 void metadata_fill_system(struct arena *a, struct value *obj); /* uid, creationTimestamp */
-struct text name_generate(struct arena *a, struct text base);
 /* As upstream's ValidateObjectMeta for the name's rule, with kind's finalizer rule when strategy is not NULL.
  */
 void metadata_check(struct arena *a, const struct resource_type *type, const struct strategy *strategy,
@@ -71,6 +71,11 @@ void operation_look_for_warnings(struct operation *op, const struct value *obj, 
 /* What the type's checks and its strategy have against obj, beside the metadata. old NULL: a creation. */
 void operation_validate(struct operation *op, const struct value *obj, const struct value *old,
                         struct field_errors *errs);
+/* What admission says in its two phases; 0 without any. old NULL: a creation; obj NULL: a deletion. */
+int operation_admit(struct operation *op, struct value *obj, const struct value *old);
+int operation_admit_last(struct operation *op, struct value *obj, const struct value *old);
+/* Another writer was quicker: calls op->again, on a thread that may block if the operation may. */
+void operation_retry(struct operation *op);
 /* What the resource's guard says; 0 without one. */
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old);
 /* Brings metadata.managedFields up to date: old NULL for a creation (managing.c). */
@@ -87,12 +92,6 @@ int operation_find(struct operation *op);
 /* The same, and its tree; -1 also for one that cannot be read. */
 int operation_load(struct operation *op, struct value *ret_tree);
 struct text operation_key(struct arena *a, const struct operation *op, struct text name);
-
-/* --- namespaces --- */
-
-/* May the object be created in op->namespace? NOT_FOUND when there is none, FORBIDDEN while it ends. */
-int namespace_check_create(struct operation *op, const struct value *obj, struct status *st);
-int namespace_check_delete(struct operation *op, struct status *st);
 
 /* --- rows of strategies.c that have hooks, in files of their own --- */
 

@@ -80,6 +80,7 @@ int registry_start(const struct registry_options *opt, struct registry **ret, st
     struct registry *reg = xcalloc(1, sizeof(*reg));
 
     reg->event_ttl_ms = opt->event_ttl_ms;
+    reg->workers = opt->workers;
     reg->arena = arena_new();
     reg->resources = xcalloc(n_schema_resources, sizeof(*reg->resources));
     for (size_t i = 0; i < n_schema_resources; i++) {

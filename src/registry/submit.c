@@ -15,13 +15,14 @@ void registry_submit(struct operation *op)
         return;
     }
     op->again = runs[op->kind];
+    op->is_for_workers = op->may_block;
     operation_begin(op);
 }
 
 struct waiter {
     pthread_mutex_t mu;
     pthread_cond_t ended;
-    bool is_done; /* mu */
+    bool is_done, is_again; /* mu */
 };
 
 static void wake(struct operation *op)
@@ -34,18 +35,44 @@ static void wake(struct operation *op)
     pthread_mutex_unlock(&w->mu);
 }
 
+static void wake_to_retry(struct operation *op)
+{
+    struct waiter *w = op->ctx;
+
+    pthread_mutex_lock(&w->mu);
+    w->is_again = true;
+    pthread_cond_signal(&w->ended);
+    pthread_mutex_unlock(&w->mu);
+}
+
+/* False: the operation has ended. */
+static bool wait_for_retry(struct waiter *w)
+{
+    bool is_again;
+
+    pthread_mutex_lock(&w->mu);
+    while (!w->is_done && !w->is_again)
+        pthread_cond_wait(&w->ended, &w->mu);
+    is_again = w->is_again;
+    w->is_again = false;
+    pthread_mutex_unlock(&w->mu);
+    return is_again;
+}
+
 int registry_run(struct operation *op)
 {
-    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    struct waiter w = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
     void *ctx = op->ctx;
 
     op->ctx = &w;
     op->done = wake;
+    op->retry = wake_to_retry;
+    op->may_block = true;
     registry_submit(op);
-    pthread_mutex_lock(&w.mu);
-    while (!w.is_done)
-        pthread_cond_wait(&w.ended, &w.mu);
-    pthread_mutex_unlock(&w.mu);
+    while (wait_for_retry(&w)) {
+        op->may_block = true;
+        op->again(op);
+    }
     pthread_cond_destroy(&w.ended);
     pthread_mutex_destroy(&w.mu);
     op->ctx = ctx;

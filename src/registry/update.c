@@ -103,7 +103,7 @@ static bool ends_deletion(const struct operation *op, const struct value *obj, c
 static void removed(struct operation *op)
 {
     if (op->write.result == WRITE_CONFLICT) {
-        update_run(op);
+        operation_retry(op);
         return;
     }
     /* Clients expect the object that they sent. */
@@ -116,7 +116,7 @@ static void removed(struct operation *op)
 static void updated(struct operation *op)
 {
     if (op->write.result == WRITE_CONFLICT) {
-        update_run(op);
+        operation_retry(op);
         return;
     }
     op->result = MOVE(op->written);
@@ -147,15 +147,14 @@ static int make_new(struct operation *op, const struct value *old, struct value 
         registry_check_identity(op->arena, op->resource, op->namespace, op->name, obj, &op->st) < 0)
         return -1;
     manage_fields(op, obj, old);
-    if ((op->admit && op->admit(op, obj, old, &op->st) < 0) || operation_guard(op, obj, old) < 0 ||
-        check_revision(op, obj) < 0)
+    if (operation_admit(op, obj, old) < 0 || operation_guard(op, obj, old) < 0 || check_revision(op, obj) < 0)
         return -1;
     keep_member(op->arena, metadata_of(obj), metadata_of(old), TEXT("generation"));
     strategy_prepare_update(op, obj, old);
     keep_system_fields(op, obj, old);
     operation_arrange(op, obj);
     keep_managed_times(op, obj, old);
-    return validate(op, obj, old);
+    return validate(op, obj, old) < 0 ? -1 : operation_admit_last(op, obj, old);
 }
 
 static void create_instead(struct operation *op)

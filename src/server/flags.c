@@ -7,10 +7,24 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "admission.h"
 #include "server/flags.h"
 #include "server/subcommands.h"
 
 #define AT(member) offsetof(struct settings, member)
+
+static void add_plugins(struct buffer *b)
+{
+    struct admission_plugin_info plugin;
+
+    for (size_t i = 0; admission_plugin_at(i, &plugin); i++)
+        buffer_addf(b, "%s %s%s", i ? "," : " In calling order:", plugin.name,
+                    plugin.is_default && plugin.is_built ? " (default)"
+                    : plugin.is_built                    ? ""
+                    : plugin.is_default                  ? " (default, not built yet: without effect)"
+                                                         : " (not built yet: without effect)");
+    buffer_add_char(b, '.');
+}
 
 /* In the order of --help. */
 const struct flag flags[] = {
@@ -187,6 +201,17 @@ const struct flag flags[] = {
     {"authorization-webhook-version", 0, FLAG_STRING, "v1beta1", AT(authorization_webhook_version), "authorization",
      "Version of the SubjectAccessReviews that the webhook gets: v1 or v1beta1."},
 
+    {"admission-control-config-file", 0, FLAG_STRING, "", AT(admission_control_config_file), "admission",
+     "File of kind AdmissionConfiguration (apiserver.config.k8s.io/v1): what single plugins are told."},
+    {"default-not-ready-toleration-seconds", 0, FLAG_INT, "300", AT(default_not_ready_toleration_seconds), "admission",
+     "For how long pods that do not say it themselves tolerate that their node is not ready."},
+    {"default-unreachable-toleration-seconds", 0, FLAG_INT, "300", AT(default_unreachable_toleration_seconds), "admission",
+     "For how long they tolerate that it cannot be reached."},
+    {"disable-admission-plugins", 0, FLAG_LIST, "", AT(disable_admission_plugins), "admission",
+     "Admission plugins to switch off although they are on by default; --enable-admission-plugins lists them."},
+    {"enable-admission-plugins", 0, FLAG_LIST, "", AT(enable_admission_plugins), "admission",
+     "Admission plugins to switch on besides the default ones.", add_plugins},
+
     {"runtime-config", 0, FLAG_LIST, "", AT(runtime_config), "API enablement",
      "Versions and resources to serve or not: GROUP/VERSION=true|false, GROUP/VERSION/RESOURCE=true|false, "
      "api/all, api/ga, api/beta, api/alpha."},
@@ -359,6 +384,11 @@ void settings_help(struct buffer *b)
         if (f->default_value[0] && strcmp(f->default_value, "false") != 0)
             buffer_addf(b, "%s(default %s)", f->type == FLAG_BOOL ? "" : "   ", f->default_value);
         buffer_add_char(b, '\n');
-        add_wrapped(b, f->help, 16, 110);
+        struct buffer help = BUFFER_INIT;
+        buffer_add_str(&help, f->help);
+        if (f->add_help)
+            f->add_help(&help);
+        add_wrapped(b, buffer_str(&help), 16, 110);
+        buffer_deinit(&help);
     }
 }

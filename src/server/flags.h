@@ -12,6 +12,7 @@ struct flag {
     const char *default_value;
     size_t offset; /* of the value in struct settings: const char *, int64_t, bool, int64_t ns, struct text_list twice */
     const char *section, *help;
+    void (*add_help)(struct buffer *b); /* more of it, that a lower floor knows; NULL: nothing */
 };
 extern const struct flag flags[];
 extern const size_t n_flags;

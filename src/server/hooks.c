@@ -56,9 +56,27 @@ static int make_policy(const struct hook_context *ctx, struct status *st)
     return authz_bootstrap(ctx->registry, st) < 0 ? -1 : authz_aggregate(ctx->registry, st);
 }
 
+/* Those that only the system's own pods may have; kube-apiserver makes them in this order, too. */
+static int make_priority_classes(const struct hook_context *ctx, struct status *st)
+{
+    static const struct text classes[] = {
+        TEXT("{\"metadata\":{\"name\":\"system-node-critical\"},\"value\":2000001000,\"description\":"
+             "\"For the pods that a node itself cannot do without.\"}"),
+        TEXT("{\"metadata\":{\"name\":\"system-cluster-critical\"},\"value\":2000000000,\"description\":"
+             "\"For the pods that the cluster cannot do without, on whatever node they run.\"}"),
+    };
+    for (size_t i = 0; i < N_ELEMENTS(classes); i++) {
+        const struct fixture f = {"scheduling.k8s.io", "v1", "priorityclasses", "", classes[i], false};
+        if (fixture_ensure(ctx->registry, &f, st) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 const struct hook hooks[] = {
     {"start-system-namespaces-controller", make_namespaces},
     {"rbac/bootstrap-roles", make_policy},
+    {"scheduling/bootstrap-system-priority-classes", make_priority_classes},
     {"bootstrap-controller", make_kubernetes_service},
 };
 const size_t n_hooks = N_ELEMENTS(hooks);

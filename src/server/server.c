@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The wiring: who gets what. The one place that knows all floors.
  *
- * Start: settings, keys, store, registry, endpoints, identity, listener, hooks; each step fails with one sentence and the
+ * Start: settings, keys, store, registry, identity, admission, endpoints, listener, hooks; each step fails with one sentence and the
  * steps before it are undone. The hooks come behind the listener since they write down its port; readyz names each one
  * that has not finished.
  * End (SIGTERM, SIGINT): readyz fails, the shutdown delay passes, no new work is taken, watches end cleanly, running
@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "authn.h"
 #include "authz.h"
 #include "endpoints.h"
@@ -59,6 +60,7 @@ struct server {
     struct wiring wiring;
     struct aggregation *aggregation;
     struct authz_config *authz_config;
+    struct admission *admission;
     struct serving *serving;
     struct listener *listener;
 };
@@ -268,7 +270,8 @@ static int start_registry(struct server *s, struct status *st)
                                          .n_others = s->stores.n - 1,
                                          .is_served = runtime_config_serves,
                                          .ctx = s->runtime_config,
-                                         .event_ttl_ms = s->settings->event_ttl / 1000000};
+                                         .event_ttl_ms = s->settings->event_ttl / 1000000,
+                                         .workers = s->workers};
     return registry_start(&opt, &s->registry, st);
 }
 
@@ -312,6 +315,7 @@ static int start_endpoints(struct server *s, struct status *st)
         .workers = s->workers,
         .timers = s->timers,
         .jwks_uri = s->settings->service_account_jwks_uri,
+        .admission = admission_hooks(s->admission),
         .min_request_timeout_s = (unsigned)s->settings->min_request_timeout,
         .health_checks = checks,
         .n_health_checks = n,
@@ -335,6 +339,19 @@ static int start_authorization(struct server *s, struct status *st)
     if (permissions_start(s->settings, s->arena, s->registry, s->workers, s->timers, &s->wiring.authz, &s->authz_config, st) < 0)
         return -1;
     return authz_aggregation_start(s->registry, s->workers, &s->aggregation, st);
+}
+
+static int start_admission(struct server *s, struct status *st)
+{
+    const struct settings *set = s->settings;
+    const struct admission_options opt = {.registry = s->registry,
+                                          .authz = s->wiring.authz,
+                                          .enable = &set->enable_admission_plugins,
+                                          .disable = &set->disable_admission_plugins,
+                                          .config_file = set->admission_control_config_file,
+                                          .not_ready_toleration_s = set->default_not_ready_toleration_seconds,
+                                          .unreachable_toleration_s = set->default_unreachable_toleration_seconds};
+    return admission_start(&opt, &s->admission, st);
 }
 
 static int start_listener(struct server *s, struct status *st)
@@ -426,8 +443,8 @@ static int start(struct server *s, struct status *st)
     if (adopt_feature_gates(s, st) < 0 || find_addresses(s, st) < 0 || check_reconciler(s, st) < 0 || make_pki(s, st) < 0 ||
         runtime_config_parse(s->arena, &s->settings->runtime_config, &s->runtime_config, st) < 0 ||
         start_encryption(s, st) < 0 || start_stores(s, st) < 0 || start_registry(s, st) < 0 ||
-        start_endpoints(s, st) < 0 || start_identity(s, st) < 0 || start_authorization(s, st) < 0 ||
-        start_listener(s, st) < 0)
+        start_identity(s, st) < 0 || start_authorization(s, st) < 0 || start_admission(s, st) < 0 ||
+        start_endpoints(s, st) < 0 || start_listener(s, st) < 0)
         return -1;
     return run_hooks(s, st);
 }
@@ -440,6 +457,7 @@ static void stop(struct server *s)
     if (s->listener)
         listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);
     endpoints_stop(s->wiring.endpoints);
+    admission_stop(s->admission);
     authenticator_free(s->wiring.authn);
     authz_aggregation_stop(s->aggregation);
     authz_config_stop(s->authz_config);

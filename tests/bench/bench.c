@@ -371,6 +371,19 @@ static void create_pod(struct conn *c, const char *namespace, const char *name)
     snprintf(body, sizeof(body), format, name, notes, pod_spec);
     ask(c, "POST", path, "Content-Type: " JSON "\r\n", body);
 }
+void create_account(struct conn *c, const char *namespace)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "/api/v1/namespaces/%s/serviceaccounts", namespace);
+    ask(c, "POST", path, "Content-Type: " JSON "\r\n", "{\"metadata\":{\"name\":\"default\"}}");
+    expect_success(c);
+}
+void create_accounts(struct conn *c)
+{
+    static const char *const namespaces[] = {"default", "kube-node-lease", "kube-public", "kube-system"};
+    for (size_t i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++)
+        create_account(c, namespaces[i]);
+}
 void op_create(struct client *c, int i, const void *namespace)
 {
     static int serial;

@@ -57,6 +57,10 @@ int answer(struct conn *c);
 void expect_success(struct conn *c);
 void bench_is_over(void); /* other threads that read wait for the end from here on */
 
+/* What pods run as, in one namespace and in those that every cluster has: a controller's work, where there is one. */
+void create_account(struct conn *c, const char *namespace);
+void create_accounts(struct conn *c);
+
 /* --- many clients --- */
 struct client {
     struct conn *conn;

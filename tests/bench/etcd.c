@@ -77,6 +77,7 @@ int main(int argc, char **argv)
     use_certificate();
     for (int i = 0; i < N_CLIENTS; i++)
         clients[i] = (struct client){.index = i, .conn = conn_open()};
+    create_accounts(clients[0].conn);
     load(N_CLIENTS, 2000 / N_CLIENTS, op_create, "default");
     both("CREATE of a pod over etcd, 16 clients", N_CLIENTS, 250, op_create, "kube-node-lease", 250);
     both("CREATE of a pod over etcd, one client", 1, 500, op_create, "kube-node-lease", 0);

@@ -287,6 +287,7 @@ int main(int argc, char **argv)
 
     for (int i = 0; i < N_CLIENTS; i++)
         clients[i] = (struct client){.index = i, .conn = conn_open()};
+    create_accounts(clients[0].conn);
     load(N_CLIENTS, N_PODS / N_CLIENTS, op_create, "default");
     figure("memory with 2,000 pods", rss_kb() / 1024, "MB", 0);
     read_figures();

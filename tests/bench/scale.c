@@ -25,6 +25,8 @@ static void create_namespaces(void)
         snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"team-%02d\"}}", i);
         ask(clients[0].conn, "POST", "/api/v1/namespaces", "Content-Type: " JSON "\r\n", body);
         expect_success(clients[0].conn);
+        snprintf(body, sizeof(body), "team-%02d", i);
+        create_account(clients[0].conn, body);
     }
 }
 

@@ -136,6 +136,7 @@ int main(int argc, char **argv)
     use_certificate();
     for (int i = 0; i < N_CLIENTS; i++)
         clients[i] = (struct client){.index = i, .conn = conn_open()};
+    create_accounts(clients[0].conn);
     load(N_CLIENTS, 20, op_create, "default");
     others("no watcher");
 

@@ -68,6 +68,26 @@ static struct text qos_class(struct arena *a, const struct value *spec)
     return s.is_limited && is_equal ? TEXT("Guaranteed") : TEXT("Burstable");
 }
 
+/* A pod that waits for its gates says so until they are gone. */
+static void note_gates(struct arena *a, const struct value *obj, struct value *status)
+{
+    static const struct {
+        const char *key, *value;
+    } members[] = {{"type", "PodScheduled"},
+                   {"status", "False"},
+                   {"reason", "SchedulingGated"},
+                   {"message", "Scheduling is blocked due to non-empty scheduling gates"}};
+    struct value condition = value_object(), list = value_list();
+
+    if (value_is_empty(value_at(obj, "spec", "schedulingGates", NULL)))
+        return;
+    for (size_t i = 0; i < N_ELEMENTS(members); i++)
+        value_add(a, &condition, text_of(members[i].key), value_string(text_of(members[i].value)));
+    value_add(a, &condition, TEXT("lastTransitionTime"), value_string(time_text(a, clock_now_ns())));
+    value_append(a, &list, condition);
+    value_set(a, status, TEXT("conditions"), list);
+}
+
 static void prepare_create(struct operation *op, struct value *obj)
 {
     struct value status = value_object();
@@ -75,6 +95,7 @@ static void prepare_create(struct operation *op, struct value *obj)
     value_set(op->arena, &status, TEXT("phase"), value_string(TEXT("Pending")));
     value_set(op->arena, &status, TEXT("qosClass"),
               value_string(qos_class(op->arena, value_get(obj, TEXT("spec")))));
+    note_gates(op->arena, obj, &status);
     value_set(op->arena, obj, TEXT("status"), status);
 }
 

@@ -141,6 +141,10 @@ func informersStayInStep(ctx context.Context, config *rest.Config) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	json, protobuf := client(config, "application/json"), client(config, "application/vnd.kubernetes.protobuf")
+	// Pods run as this account, which a cluster's controller makes.
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default"}}
+	_, err := json.CoreV1().ServiceAccounts(namespace).Create(ctx, account, metav1.CreateOptions{})
+	fatal(err, "service account")
 	for i := range nBefore {
 		_, err := json.CoreV1().ConfigMaps(namespace).Create(ctx, configMap(fmt.Sprintf("before-%d", i)), metav1.CreateOptions{})
 		fatal(err, "objects before the informers")

@@ -15,6 +15,8 @@ struct world {
     struct timers *timers;
     struct storage *storage;
     struct registry *registry;
+    const struct user_info *user; /* who writes; NULL: the server itself */
+    const struct admission_hooks *admission;
 };
 
 static inline const struct resource *world_resource(struct world *w, const char *api_version,
@@ -49,6 +51,8 @@ static inline void world_op(struct world *w, struct operation *op, enum operatio
                              .arena = w->arena,
                              .namespace = text_of(ns),
                              .name = text_of(name),
+                             .user = w->user,
+                             .admission = w->admission,
                              .del = {.grace_seconds = -1, .orphan_dependents = -1}};
 }
 

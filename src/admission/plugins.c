@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every plugin of kube-apiserver 1.36 in its calling order. Those without rules are not built yet: their
+ * names are taken, which command lines carry, and docs/admission.md says so. Source: kubernetes
+ * pkg/kubeapiserver/options/plugins.go. */
+#include "admission/plugins.h"
+
+#define NOT_BUILT(name, is_default)  \
+    &(const struct admission_plugin) \
+    {                                \
+        name, is_default             \
+    }
+
+const struct admission_plugin *const admission_plugins[] = {
+    NOT_BUILT("AlwaysAdmit", false),
+    &plugin_namespace_auto_provision,
+    &plugin_namespace_lifecycle,
+    &plugin_namespace_exists,
+    NOT_BUILT("LimitPodHardAntiAffinityTopology", false),
+    NOT_BUILT("LimitRanger", true),
+    &plugin_service_account,
+    NOT_BUILT("NodeRestriction", false),
+    &plugin_node_taint,
+    NOT_BUILT("AlwaysPullImages", false),
+    NOT_BUILT("ImagePolicyWebhook", false),
+    NOT_BUILT("PodSecurity", true),
+    NOT_BUILT("PodNodeSelector", false),
+    &plugin_priority,
+    &plugin_default_toleration_seconds,
+    NOT_BUILT("PodTolerationRestriction", false),
+    NOT_BUILT("EventRateLimit", false),
+    NOT_BUILT("ExtendedResourceToleration", false),
+    NOT_BUILT("DefaultStorageClass", true),
+    &plugin_storage_in_use,
+    NOT_BUILT("PodGroupProtection", true),
+    NOT_BUILT("OwnerReferencesPermissionEnforcement", false),
+    NOT_BUILT("PersistentVolumeClaimResize", true),
+    NOT_BUILT("RuntimeClass", true),
+    NOT_BUILT("CertificateApproval", true),
+    NOT_BUILT("CertificateSigning", true),
+    NOT_BUILT("ClusterTrustBundleAttest", true),
+    NOT_BUILT("CertificateSubjectRestriction", true),
+    NOT_BUILT("DefaultIngressClass", true),
+    NOT_BUILT("DenyServiceExternalIPs", false),
+    NOT_BUILT("PodTopologyLabels", true),
+    NOT_BUILT("PodGroupWorkloadExists", true),
+    NOT_BUILT("NodeDeclaredFeatureValidator", true),
+    NOT_BUILT("JobValidation", true),
+    NOT_BUILT("PodResizeValidator", true),
+    NOT_BUILT("MutatingAdmissionPolicy", true),
+    NOT_BUILT("MutatingAdmissionWebhook", true),
+    NOT_BUILT("ValidatingAdmissionPolicy", true),
+    NOT_BUILT("ValidatingAdmissionWebhook", true),
+    NOT_BUILT("ResourceQuota", true),
+    NOT_BUILT("AlwaysDeny", false),
+};
+const size_t n_admission_plugins = N_ELEMENTS(admission_plugins);
