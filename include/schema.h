@@ -320,7 +320,8 @@ struct decode_notes {
 
 /* The canonical tree of an object is what upstream's encoder writes of it: members in the schema's order, maps by sorted key, each
  * member with its field's index, no member that JSON leaves out, each that JSON always has (resources: {}, null for a list that is
- * not there). Equal objects have equal trees. Raw values (RawExtension, FieldsV1, JSON) stay as they were read. */
+ * not there). Equal objects have equal trees. Raw values (RawExtension, JSON) stay as they were read, but
+ * for FieldsV1, which is kept as its JSON text (VALUE_RAW): it is long, and most who handle an object leave it alone. */
 
 /* Turns a tree as read into the canonical tree of the type, in place: keys become the schema's own, which must outlive the tree, unknown members are dropped (and noted), nulls that mean
  * "absent" go, quantities, times and numbers take their canonical form. BAD_REQUEST with upstream's words for a wrong type ("json:

@@ -20,12 +20,20 @@ struct json_options {
     /* Members of a repeated object join those of the first, as Go's decoder fills a struct or a typed map twice; otherwise the
      * last one counts alone. Only the first few of a document: each one costs a copy. */
     bool merge_duplicates;
+    /* Names of members in each other, lists between them counting for nothing, ending with NULL: what stands there is not read but
+     * kept as a raw value. Only for JSON that is known to be good and compact. */
+    const char *const *raw_path;
     bool copy_strings; /* otherwise strings without escapes point into the input, which must outlive the arena */
 };
 
 /* Exactly one JSON value, white space around it. BAD_REQUEST with the wording of Go's decoder otherwise, e.g.
  * "invalid character 'x' looking for beginning of value", "unexpected end of JSON input". */
 int json_read(struct arena *a, struct text in, const struct json_options *opt, struct value *ret, struct status *st);
+
+/* Behind the value that begins at p and its white space, of JSON that is known to be good; NULL when it is cut short. */
+const char *json_skip_value(const char *p, const char *end);
+/* Makes trees of the raw values in v, itself included. */
+void json_expand(struct arena *a, struct value *v);
 
 /* Compact, members in the order they have. */
 void json_write(struct buffer *b, const struct value *v);

@@ -16,6 +16,7 @@ enum value_kind {
     VALUE_INT,   /* every whole number that fits an int64 */
     VALUE_FLOAT, /* the others */
     VALUE_STRING,
+    VALUE_RAW, /* JSON text of a value that nobody looks into, compact; see json_expand */
     VALUE_LIST,
     VALUE_OBJECT,
 };
@@ -25,12 +26,12 @@ struct value {
     uint8_t kind;
     uint8_t is_exact; /* a list or an object whose array has no spare room */
     uint16_t reserved;
-    uint32_t n; /* bytes of the string, items of the list, members of the object */
+    uint32_t n; /* bytes of the string or the text, items of the list, members of the object */
     union {
         bool boolean;
         int64_t integer;
         double number;
-        const char *string; /* not NUL-terminated */
+        const char *string; /* of a raw value too; not NUL-terminated */
         struct value *items;
         struct value_member *members; /* in order of arrival; decoding sorts them into the schema's order */
     };
@@ -49,6 +50,10 @@ extern const struct value value_null; /* for readers that want a value where the
 static inline struct value value_string(struct text t)
 {
     return (struct value){.kind = VALUE_STRING, .n = (uint32_t)t.n, .string = t.p};
+}
+static inline struct value value_raw(struct text json)
+{
+    return (struct value){.kind = VALUE_RAW, .n = (uint32_t)json.n, .string = json.p};
 }
 static inline struct value value_int(int64_t i)
 {

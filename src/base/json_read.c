@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/containers.h"
 #include "base/json_internal.h"
 #include "base/memory.h"
 #include "base/utf8.h"
@@ -31,6 +32,8 @@ struct reader {
     size_t n_slots_max;
     struct value_member inline_slots[INLINE_SLOTS];
 
+    const char *const *raw_path; /* NULL: none */
+    size_t n_raw_path;
     bool want_duplicates;
     unsigned n_merges_left;
     unsigned n_duplicates;
@@ -377,6 +380,64 @@ static struct value make_list(struct reader *r, const struct value_member *child
     return (struct value){.kind = VALUE_LIST, .is_exact = 1, .n = (uint32_t)n, .items = items};
 }
 
+/* --- raw values --- */
+
+/* Does the member in the open object stand at the end of the raw path? */
+static bool ends_raw_path(const struct reader *r, const struct value_member *member, size_t open)
+{
+    size_t n = r->n_raw_path;
+
+    if (!text_is(member_key(member), r->raw_path[--n]))
+        return false;
+    while (open) { /* the root has no name */
+        const struct value_member *container = &r->slots[open];
+        open = container->value.n;
+        if (r->slots[open].value.kind == VALUE_OBJECT && (n == 0 || !text_is(member_key(container), r->raw_path[--n])))
+            return false;
+    }
+    return n == 0;
+}
+
+const char *json_skip_value(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    do {
+        if (p == end)
+            return NULL;
+        switch (*p++) {
+        case '{':
+        case '[':
+            depth++;
+            break;
+        case '}':
+        case ']':
+            depth--;
+            break;
+        case '"':
+            while ((p = json_skip_plain(p, end)) < end && *p != '"')
+                p += 1 + (*p == '\\' && p + 1 < end);
+            p += p < end;
+            break;
+        default:
+            break;
+        }
+    } while (depth || (p < end && *p != ',' && *p != '}' && *p != ']'));
+    return p;
+}
+
+static const char *read_raw(struct reader *r, const char *p, struct value *ret)
+{
+    const char *end = json_skip_value(p, r->end);
+
+    if (!end)
+        return fail_or_end(r, r->end, "");
+    *ret = value_raw((struct text){p, (size_t)(end - p)});
+    return end;
+}
+
+/* --- the walk --- */
+
 static __attribute__((cold, noinline)) void grow_slots(struct reader *r)
 {
     bool was_inline = r->slots == r->inline_slots;
@@ -476,6 +537,11 @@ member:
     if (UNLIKELY(p == r->end || *p != ':'))
         return fail_or_end(r, p, "after object key");
     p++;
+    if (UNLIKELY(r->raw_path) && ends_raw_path(r, slot, open)) {
+        if (!(p = read_raw(r, p, &slot->value)))
+            return NULL;
+        goto after_value;
+    }
     goto value;
 
 item:
@@ -525,6 +591,10 @@ int json_read(struct arena *a, struct text in, const struct json_options *opt, s
     r.out_of_range = TEXT_NONE;
     r.slots = r.inline_slots;
     r.n_slots_max = INLINE_SLOTS;
+    r.raw_path = opt ? opt->raw_path : NULL;
+    r.n_raw_path = 0;
+    while (r.raw_path && r.raw_path[r.n_raw_path])
+        r.n_raw_path++;
     r.want_duplicates = opt && opt->duplicates;
     r.n_merges_left = opt && opt->merge_duplicates ? MERGES_MAX : 0;
     r.n_duplicates = 0;
@@ -533,4 +603,20 @@ int json_read(struct arena *a, struct text in, const struct json_options *opt, s
     if (r.slots != r.inline_slots)
         free(r.slots);
     return status;
+}
+
+void json_expand(struct arena *a, struct value *v)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    VEC(struct value *) todo = {0};
+
+    vec_push(&todo, v);
+    while (todo.n) {
+        struct value *at = todo.p[--todo.n];
+        if (at->kind == VALUE_RAW && json_read(a, (struct text){at->string, at->n}, NULL, at, &st) < 0)
+            *at = value_null; /* never: it is known to be good */
+        for (size_t i = 0; at->kind >= VALUE_LIST && i < at->n; i++)
+            vec_push(&todo, at->kind == VALUE_OBJECT ? &at->members[i].value : &at->items[i]);
+    }
+    vec_deinit(&todo);
 }

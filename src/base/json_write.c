@@ -327,6 +327,8 @@ static inline char *put_scalar(struct buffer *b, char *w, const struct value *v)
     switch ((enum value_kind)v->kind) {
     case VALUE_STRING:
         return put_string(b, w, v->string, v->n);
+    case VALUE_RAW:
+        return put(room(b, w, (size_t)v->n + 8), v->string, v->n);
     case VALUE_INT:
         return put_int(room(b, w, 32), v->integer);
     case VALUE_FLOAT:

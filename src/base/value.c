@@ -19,7 +19,7 @@ const char *value_kind_name(enum value_kind kind)
 {
     static const char *const names[] = {
         [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number",    [VALUE_FLOAT] = "number",
-        [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_OBJECT] = "object",
+        [VALUE_STRING] = "string", [VALUE_RAW] = "object", [VALUE_LIST] = "array",   [VALUE_OBJECT] = "object",
     };
 
     return names[kind];
@@ -188,6 +188,11 @@ static const char *copy_bytes(struct arena *a, const char *p, size_t n)
     return copy;
 }
 
+static bool has_bytes(const struct value *v)
+{
+    return v->kind == VALUE_STRING || v->kind == VALUE_RAW;
+}
+
 typedef VEC(struct value *) value_queue;
 
 /* Gives *v an array of its own and queues those children that have arrays themselves. */
@@ -205,7 +210,7 @@ static void copy_children(struct arena *a, struct value *v, bool with_strings, v
         struct value *child = v->kind == VALUE_OBJECT ? &v->members[i].value : &v->items[i];
         if (child->kind >= VALUE_LIST && child->n)
             vec_push(todo, child);
-        else if (with_strings && child->kind == VALUE_STRING)
+        else if (with_strings && has_bytes(child))
             child->string = copy_bytes(a, child->string, child->n);
         if (with_strings && v->kind == VALUE_OBJECT)
             v->members[i].key = copy_bytes(a, v->members[i].key, v->members[i].key_n);
@@ -219,7 +224,7 @@ static struct value copy_tree(struct arena *a, const struct value *from, bool wi
 
     if (copy.kind >= VALUE_LIST)
         copy_children(a, &copy, with_strings, &todo);
-    else if (with_strings && copy.kind == VALUE_STRING)
+    else if (with_strings && has_bytes(&copy))
         copy.string = copy_bytes(a, copy.string, copy.n);
     while (todo.n)
         copy_children(a, todo.p[--todo.n], with_strings, &todo);
@@ -262,8 +267,8 @@ static bool scalars_equal(const struct value *a, const struct value *b)
         return numbers_equal(a, b);
     if (a->kind != b->kind)
         return false;
-    if (a->kind == VALUE_STRING)
-        return text_eq(value_text(a), value_text(b));
+    if (has_bytes(a))
+        return text_eq((struct text){a->string, a->n}, (struct text){b->string, b->n});
     return a->kind != VALUE_BOOL || a->boolean == b->boolean;
 }
 

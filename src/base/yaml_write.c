@@ -258,6 +258,13 @@ static void emit_value(struct writer *w, const struct value *v)
     case VALUE_STRING:
         emit_string(w, value_text(v));
         break;
+    case VALUE_RAW: {
+        struct value *expanded = ARENA_NEW(w->arena, struct value);
+        *expanded = *v;
+        json_expand(w->arena, expanded);
+        emit_value(w, expanded);
+        break;
+    }
     default:
         begin_container(w, v);
         break;

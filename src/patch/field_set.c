@@ -17,7 +17,7 @@ static int number_cmp(double x, double y)
 static int rank(const struct value *v)
 {
     static const int ranks[] = {[VALUE_NULL] = 6,   [VALUE_BOOL] = 3, [VALUE_INT] = 1,   [VALUE_FLOAT] = 1,
-                                [VALUE_STRING] = 2, [VALUE_LIST] = 4, [VALUE_OBJECT] = 5};
+                                [VALUE_STRING] = 2, [VALUE_LIST] = 4, [VALUE_OBJECT] = 5, [VALUE_RAW] = 7};
     return ranks[v->kind];
 }
 
@@ -116,35 +116,61 @@ static int by_element(const void *x, const void *y)
     return path_element_cmp(&((const struct field_node *)x)->at, &((const struct field_node *)y)->at);
 }
 
-/* Most sets are small, and many come in order. */
-static void sort_nodes(struct field_node *nodes, size_t n)
+/* How many stand in order, without repetitions, from the first on. */
+static size_t ordered(const struct field_node *nodes, size_t n)
 {
-    if (n > FEW_NODES) {
-        for (size_t i = 1; i < n; i++)
-            if (by_element(&nodes[i - 1], &nodes[i]) > 0) {
-                qsort(nodes, n, sizeof(*nodes), by_element);
-                return;
-            }
-        return;
-    }
-    for (size_t i = 1; i < n; i++) {
+    size_t i = 1;
+
+    while (i < n && by_element(&nodes[i - 1], &nodes[i]) < 0)
+        i++;
+    return i;
+}
+
+/* Of few, and from a place up to which they are sorted. */
+static void insert_nodes(struct field_node *nodes, size_t from, size_t n)
+{
+    for (size_t i = from; i < n; i++) {
         const struct field_node moved = nodes[i];
         size_t at = i;
         for (; at > 0 && path_element_cmp(&nodes[at - 1].at, &moved.at) > 0; at--)
             nodes[at] = nodes[at - 1];
-        if (at != i)
-            nodes[at] = moved;
+        nodes[at] = moved;
     }
+}
+
+/* An element that is named twice, as a hostile client may do in other words ("k:{\"a\":1}" with a space), is one. */
+static size_t unite_repeated(struct arena *a, struct field_node *nodes, size_t n)
+{
+    size_t n_kept = 1;
+
+    for (size_t i = 1; i < n; i++) {
+        struct field_node *last = &nodes[n_kept - 1];
+        if (by_element(last, &nodes[i]) == 0) {
+            last->below = field_set_union(a, last->below, nodes[i].below);
+            last->is_member |= nodes[i].is_member;
+        } else {
+            nodes[n_kept++] = nodes[i];
+        }
+    }
+    return n_kept;
 }
 
 const struct field_set *field_set_built(struct field_set_builder *b)
 {
     struct field_set *s;
+    size_t n_ordered;
 
     if (!b->n)
         return NULL;
-    sort_nodes(b->nodes, b->n);
-    s = ARENA_NEW(b->arena, struct field_set);
+    n_ordered = ordered(b->nodes, b->n); /* mostly all of them */
+    if (n_ordered < b->n) {
+        if (b->n > FEW_NODES)
+            qsort(b->nodes, b->n, sizeof(*b->nodes), by_element);
+        else
+            insert_nodes(b->nodes, n_ordered, b->n);
+        b->n = unite_repeated(b->arena, b->nodes, b->n);
+    }
+    s = arena_alloc(b->arena, sizeof(*s));
     *s = (struct field_set){b->nodes, b->n};
     return s;
 }

@@ -41,7 +41,7 @@ int path_element_cmp(const struct path_element *a, const struct path_element *b)
 /* As messages print it: ".name", [key="value"], [="value"]. */
 void path_element_print(struct buffer *b, const struct path_element *e);
 
-/* Nodes in any order, each element at most once. */
+/* Nodes in any order; those of one element become one. */
 struct field_set_builder {
     struct arena *arena;
     struct field_node *nodes;
@@ -63,6 +63,7 @@ void field_set_each(const struct field_set *s, struct arena *a, void (*f)(void *
 /* The set of the members whose path every one of the NULL-terminated lists spells: {"metadata", "labels", NULL}. */
 const struct field_set *field_set_of_names(struct arena *a, const char *const *const *paths, size_t n);
 
-/* FieldsV1 as a tree, from and to. -1: it is no such thing. Kinds of elements that a later version may know are left out. */
-int field_set_read(struct arena *a, const struct value *fields, const struct field_set **ret, struct status *st);
-struct value field_set_write(struct arena *a, const struct field_set *s);
+/* FieldsV1, from and to JSON; the set points into the text. -1: it is no such thing. Kinds of elements that a later version may know
+ * are left out. */
+int field_set_read(struct arena *a, struct text fields, const struct field_set **ret, struct status *st);
+struct text field_set_write(struct arena *a, const struct field_set *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* FieldsV1: the set as JSON objects in each other. A name "f:spec", "k:{\"name\":\"web\"}", "v:\"x\"" or "i:0" is a path element; what
+/* FieldsV1: the set as JSON objects in each other, read from the text and written as one: most sets that a request meets are read
+ * and never written, and a tree between the two would cost more than both. A name "f:spec", "k:{\"name\":\"web\"}", "v:\"x\"" or "i:0" is a path element; what
  * has something below it and is a member too says so by a member ".".
  * Source: structured-merge-diff fieldpath/serialize.go, serialize-pe.go. */
 #include <stdlib.h>
@@ -60,132 +61,215 @@ static int read_element(struct arena *a, struct text name, struct path_element *
     }
 }
 
-/* A hostile client may name an element twice, in other words ("k:{\"a\":1}" with a space): they are united. */
-static const struct field_set *without_repeats(struct arena *a, const struct field_set *s)
-{
-    struct field_set_builder b = {.arena = a};
+struct reader {
+    struct arena *arena;
+    struct status *st;
+    const char *p, *end;
+    unsigned depth;
+    VEC(struct field_node) nodes; /* of the open objects, innermost last */
+};
 
-    for (size_t i = 0; s && i < s->n; i++) {
-        const struct field_node *n = &s->nodes[i];
-        struct field_node *last = b.n ? &b.nodes[b.n - 1] : NULL;
-        if (last && path_element_cmp(&last->at, &n->at) == 0) {
-            last->below = field_set_union(a, last->below, n->below);
-            last->is_member |= n->is_member;
-        } else {
-            field_set_add(&b, n->at, n->below, n->is_member);
-        }
-    }
-    return s && b.n < s->n ? field_set_built(&b) : s;
+static int fail(struct reader *r, const char *what)
+{
+    return status_set(r->st, STATUS_BAD_REQUEST, "%s", what);
 }
 
-static int read_below(struct arena *a, const struct value *v, unsigned depth, const struct field_set **ret,
-                      bool *ret_is_member, struct status *st)
+static inline char next_char(struct reader *r)
 {
-    struct field_set_builder b = {.arena = a};
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t'))
+        r->p++;
+    return r->p < r->end ? *r->p : '\0';
+}
 
-    if (v->kind != VALUE_OBJECT && v->kind != VALUE_NULL)
-        return status_set(st, STATUS_BAD_REQUEST, "fields must be objects in each other");
-    if (depth > DEPTH_MAX)
-        return status_set(st, STATUS_BAD_REQUEST, "fields are too deep");
-    *ret_is_member = false;
-    for (size_t i = 0; v->kind == VALUE_OBJECT && i < v->n; i++) {
-        const struct value_member *m = &v->members[i];
-        const struct field_set *below;
-        struct path_element at;
-        bool is_member;
-        if (text_is(member_key(m), ".")) {
-            *ret_is_member = true;
-            continue;
-        }
-        int rc = read_element(a, member_key(m), &at, st);
-        if (rc < 0)
-            return -1;
-        if (rc > 0)
-            continue;
-        if (read_below(a, &m->value, depth + 1, &below, &is_member, st) < 0)
-            return -1;
-        field_set_add(&b, at, below, is_member);
-    }
-    *ret = without_repeats(a, field_set_built(&b));
-    if (!*ret)
-        *ret_is_member = true;
+static inline bool take_char(struct reader *r, char c)
+{
+    if (next_char(r) != c)
+        return false;
+    r->p++;
+    return true;
+}
+
+static const char *end_of_string(const char *p, const char *end)
+{
+    while (p < end && *p != '"')
+        p += *p == '\\' ? 2 : 1;
+    return p < end ? p : NULL;
+}
+
+/* A member's name; those with escapes, as of list items, are read as the JSON that they are. */
+static int read_name(struct reader *r, struct text *ret)
+{
+    struct value name;
+
+    if (!take_char(r, '"'))
+        return fail(r, "fields must be objects in each other");
+    const char *from = r->p, *quote = memchr(from, '"', (size_t)(r->end - from));
+    bool has_escapes = quote && memchr(from, '\\', (size_t)(quote - from));
+    if (has_escapes)
+        quote = end_of_string(from, r->end);
+    r->p = quote ? quote + 1 : r->end;
+    if (!take_char(r, ':'))
+        return fail(r, "fields must be objects in each other");
+    *ret = (struct text){from, (size_t)(quote - from)};
+    if (!has_escapes)
+        return 0;
+    if (json_read(r->arena, (struct text){from - 1, ret->n + 2}, NULL, &name, r->st) < 0)
+        return -1;
+    *ret = value_text(&name);
     return 0;
 }
 
-int field_set_read(struct arena *a, const struct value *fields, const struct field_set **ret, struct status *st)
-{
-    bool is_member;
+static int read_below(struct reader *r, const struct field_set **ret, bool *ret_is_member);
 
-    if (!fields) {
-        *ret = NULL;
+static int read_member(struct reader *r, bool *ret_is_self)
+{
+    struct field_node node;
+    struct text name;
+
+    if (read_name(r, &name) < 0)
+        return -1;
+    *ret_is_self = text_is(name, ".");
+    int rc = *ret_is_self ? 1 : read_element(r->arena, name, &node.at, r->st);
+    if (rc < 0)
+        return -1;
+    if (rc > 0) { /* whatever it says */
+        const char *end = json_skip_value(r->p, r->end);
+        r->p = end ? end : r->end;
         return 0;
     }
-    return read_below(a, fields, 0, ret, &is_member, st);
+    if (read_below(r, &node.below, &node.is_member) < 0)
+        return -1;
+    vec_push(&r->nodes, node);
+    return 0;
+}
+
+/* What the object holds becomes a set of its own. */
+static const struct field_set *take_nodes(struct reader *r, size_t first)
+{
+    struct field_set_builder b = {.arena = r->arena, .n = r->nodes.n - first, .cap = r->nodes.n - first};
+
+    r->nodes.n = first;
+    if (!b.n)
+        return NULL;
+    b.nodes = memcpy(arena_alloc(r->arena, b.n * sizeof(*b.nodes)), r->nodes.p + first, b.n * sizeof(*b.nodes));
+    return field_set_built(&b);
+}
+
+static int read_below(struct reader *r, const struct field_set **ret, bool *ret_is_member)
+{
+    size_t first = r->nodes.n;
+    bool is_self = false, has_self = false;
+
+    *ret = NULL;
+    *ret_is_member = true;
+    if (LIKELY(r->end - r->p >= 2 && memcmp(r->p, "{}", 2) == 0)) { /* most are */
+        r->p += 2;
+        return 0;
+    }
+    if (next_char(r) == 'n' && r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
+        r->p += 4;
+        return 0;
+    }
+    if (!take_char(r, '{'))
+        return fail(r, "fields must be objects in each other");
+    if (r->depth == DEPTH_MAX)
+        return fail(r, "fields are too deep");
+    r->depth++;
+    while (next_char(r) != '}') {
+        if (read_member(r, &is_self) < 0)
+            return -1;
+        has_self |= is_self;
+        if (!take_char(r, ',') && next_char(r) != '}')
+            return fail(r, "fields must be objects in each other");
+    }
+    r->p++;
+    r->depth--;
+    *ret = take_nodes(r, first);
+    *ret_is_member = has_self || !*ret;
+    return 0;
+}
+
+int field_set_read(struct arena *a, struct text fields, const struct field_set **ret, struct status *st)
+{
+    struct reader r = {.arena = a, .st = st, .p = fields.p, .end = fields.p + fields.n};
+    bool is_member;
+    int rc;
+
+    *ret = NULL;
+    rc = fields.n ? read_below(&r, ret, &is_member) : 0;
+    if (rc == 0 && next_char(&r))
+        rc = fail(&r, "fields must be objects in each other");
+    vec_deinit(&r.nodes);
+    return rc;
 }
 
 /* --- writing --- */
 
-static struct text field_name(struct arena *a, struct text name)
+static void add_field(struct buffer *b, struct text name)
 {
-    char *p = arena_alloc(a, name.n + 2);
+    size_t at = b->n;
 
-    p[0] = 'f';
-    p[1] = ':';
-    if (name.n)
-        memcpy(p + 2, name.p, name.n);
-    return (struct text){p, name.n + 2};
+    buffer_room(b, 2);
+    b->n += 2;
+    json_write_string(b, name);
+    memcpy(b->p + at, "\"f:", 3); /* over the opening quote */
 }
 
-static struct text element_name(struct arena *a, const struct path_element *e)
+/* Of a list's item. */
+static void add_item(struct buffer *b, const struct path_element *e)
 {
-    struct buffer b = BUFFER_IN(a);
-
     switch (e->kind) {
-    case PATH_FIELD:
-        return field_name(a, e->name);
     case PATH_KEY:
-        buffer_add_str(&b, "k:{");
+        buffer_add(b, TEXT("k:{"));
         for (size_t i = 0; i < e->n_keys; i++) {
             if (i)
-                buffer_add_char(&b, ',');
-            json_write_string(&b, e->keys[i].name);
-            buffer_add_char(&b, ':');
-            json_write(&b, &e->keys[i].value);
+                buffer_add_char(b, ',');
+            json_write_string(b, e->keys[i].name);
+            buffer_add_char(b, ':');
+            json_write(b, &e->keys[i].value);
         }
-        buffer_add_char(&b, '}');
+        buffer_add_char(b, '}');
         break;
     case PATH_VALUE:
-        buffer_add_str(&b, "v:");
-        json_write(&b, &e->value);
+        buffer_add(b, TEXT("v:"));
+        json_write(b, &e->value);
         break;
     default:
-        buffer_addf(&b, "i:%lld", (long long)e->index);
+        buffer_addf(b, "i:%lld", (long long)e->index);
     }
+}
+
+/* name: room for one. */
+static void write_below(struct buffer *b, struct buffer *name, const struct field_set *s, bool is_member)
+{
+    if (!s) {
+        buffer_add(b, TEXT("{}"));
+        return;
+    }
+    buffer_add(b, is_member ? TEXT("{\".\":{}") : TEXT("{"));
+    for (size_t i = 0; i < s->n; i++) {
+        const struct field_node *n = &s->nodes[i];
+        if (i || is_member)
+            buffer_add_char(b, ',');
+        if (n->at.kind == PATH_FIELD) {
+            add_field(b, n->at.name);
+        } else {
+            buffer_clear(name);
+            add_item(name, &n->at);
+            json_write_string(b, buffer_text(name));
+        }
+        buffer_add_char(b, ':');
+        write_below(b, name, n->below, n->is_member);
+    }
+    buffer_add_char(b, '}');
+}
+
+struct text field_set_write(struct arena *a, const struct field_set *s)
+{
+    struct buffer b = BUFFER_IN(a), name = BUFFER_IN(a);
+
+    buffer_room(&name, 256);
+    buffer_room(&b, 1024);
+    write_below(&b, &name, s, false);
     return buffer_text(&b);
-}
-
-static struct value_member member_of(struct text name, struct value v)
-{
-    return (struct value_member){.key = name.p, .key_n = (uint32_t)name.n, .value = v};
-}
-
-static struct value write_below(struct arena *a, const struct field_set *s, bool is_member)
-{
-    struct value object = value_object();
-
-    if (!s)
-        return object;
-    object.is_exact = true;
-    object.members = arena_alloc(a, (s->n + is_member) * sizeof(*object.members));
-    if (is_member)
-        object.members[object.n++] = member_of(TEXT("."), value_object());
-    for (size_t i = 0; i < s->n; i++)
-        object.members[object.n++] = member_of(element_name(a, &s->nodes[i].at),
-                                               write_below(a, s->nodes[i].below, s->nodes[i].is_member));
-    return object;
-}
-
-struct value field_set_write(struct arena *a, const struct field_set *s)
-{
-    return write_below(a, s, false);
 }

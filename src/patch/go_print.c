@@ -58,6 +58,9 @@ static void print(struct buffer *b, const struct value *v, size_t limit, int dep
     case VALUE_STRING:
         buffer_add(b, text_first(value_text(v), PATCH_PRINT_MAX));
         break;
+    case VALUE_RAW:
+        buffer_add(b, text_first((struct text){v->string, v->n}, PATCH_PRINT_MAX));
+        break;
     case VALUE_LIST:
         buffer_add_char(b, '[');
         for (size_t i = 0; i < v->n && b->n < limit; i++) {

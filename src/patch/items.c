@@ -37,6 +37,7 @@ static const char *go_type(const struct value *v)
         [VALUE_INT] = "int64",
         [VALUE_FLOAT] = "float64",
         [VALUE_STRING] = "string",
+        [VALUE_RAW] = "map[string]interface {}",
         [VALUE_LIST] = "[]interface {}",
         [VALUE_OBJECT] = "map[string]interface {}",
     };

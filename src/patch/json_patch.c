@@ -143,6 +143,8 @@ static bool find_target(struct run *r, struct text path, struct target *ret)
         rest = text_from(rest, (size_t)slash + 1);
         at.key = unescape(r->a, part);
         struct value *next = child_of(&at);
+        if (next && next->kind == VALUE_RAW)
+            json_expand(r->a, next);
         if (!next || next->kind < VALUE_LIST)
             return false;
         at.container = next;
@@ -295,7 +297,7 @@ static int op_copy(struct run *r, const struct patch_op *op)
 
 static int op_test(struct run *r, const struct patch_op *op)
 {
-    const struct value *found = r->doc;
+    struct value *found = r->doc;
     struct target t;
 
     if (op->path.n) {
@@ -305,6 +307,8 @@ static int op_test(struct run *r, const struct patch_op *op)
         if (!found && t.container->kind == VALUE_LIST)
             return fail(r, "test: there is nothing at path \"%.*s\"", TEXT_ARG(op->path));
     }
+    if (found)
+        json_expand(r->a, found);
     if (value_equal(found ? found : &value_null, op->value))
         return 0;
     return fail(r, "testing value %.*s failed: test failed", TEXT_ARG(op->path));

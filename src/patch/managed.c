@@ -28,7 +28,9 @@ static int read_entry(struct arena *a, const struct value *entry, struct manager
         return status_set(st, STATUS_BAD_REQUEST, "apiVersion must not be empty");
     if (!text_is(type, "FieldsV1"))
         return status_set(st, STATUS_BAD_REQUEST, "fieldsType must be FieldsV1");
-    ret->stored = value_get(entry, TEXT("fieldsV1"));
+    const struct value *fields = value_get(entry, TEXT("fieldsV1"));
+    if (fields && fields->kind == VALUE_RAW)
+        ret->stored = (struct text){fields->string, fields->n};
     if (field_set_read(a, ret->stored, &ret->fields, st) < 0)
         return -1;
     ret->as_read = ret->fields;
@@ -89,7 +91,7 @@ static struct managers managers_or_none(struct arena *a, const struct value *lis
     if (read_managers(a, list, &ms, &st) < 0)
         ms.n = 0;
     for (size_t i = 0; i < ms.n && !is_stored; i++)
-        ms.p[i].stored = NULL;
+        ms.p[i].stored = TEXT_NONE;
     return ms;
 }
 
@@ -132,7 +134,7 @@ static struct value write_managers(struct arena *a, struct managers *ms)
             value_add(a, &entry, TEXT("time"), value_string(m->time));
         value_add(a, &entry, TEXT("fieldsType"), value_string(TEXT("FieldsV1")));
         value_add(a, &entry, TEXT("fieldsV1"),
-                  m->stored && m->fields == m->as_read ? *m->stored : field_set_write(a, m->fields));
+                  value_raw(m->stored.n && field_set_equal(m->fields, m->as_read) ? m->stored : field_set_write(a, m->fields)));
         if (m->subresource.n)
             value_add(a, &entry, TEXT("subresource"), value_string(m->subresource));
         value_append(a, &list, entry);

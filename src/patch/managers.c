@@ -390,7 +390,7 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
     if (!own)
         own = managers_add(ms, who);
     own->api_version = who->api_version;
-    own->stored = NULL;
+    own->stored = TEXT_NONE;
     own->fields = field_set_difference_deep(a, typed_fields(a, t, applied), c->reset);
     /* Who leaves nothing out has nothing to prune. */
     if (!text_eq(last.api_version, own->api_version) || field_set_difference(a, last.fields, own->fields))

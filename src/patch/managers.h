@@ -11,8 +11,8 @@ struct manager {
     bool is_apply;    /* by server-side apply; else by updates */
     bool is_dropped;  /* while a list is read */
     const struct field_set *fields;
-    /* As they are stored, which is how they are written as long as fields is still as_read; NULL: not known. */
-    const struct value *stored;
+    /* As they are stored, which is how they are written as long as fields is still as_read; empty: not known. */
+    struct text stored;
     const struct field_set *as_read;
 };
 struct managers {

@@ -394,7 +394,7 @@ static void check_items(struct problems *p, const struct place *at, const struct
 static void check_scalar(struct problems *p, const struct place *at, const struct schema_type *type, const struct value *v)
 {
     static const char *const go_names[] = {
-        [VALUE_BOOL] = "bool", [VALUE_STRING] = "string", [VALUE_LIST] = "[]interface {}",
+        [VALUE_BOOL] = "bool", [VALUE_STRING] = "string", [VALUE_RAW] = "map[string]interface {}", [VALUE_LIST] = "[]interface {}",
         [VALUE_OBJECT] = "map[string]interface {}"};
 
     switch (type->kind) {

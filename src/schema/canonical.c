@@ -160,6 +160,18 @@ bool canonical_any_is_sorted(const struct value *v)
     return true;
 }
 
+/* --- raw values --- */
+
+void canonical_make_raw(struct arena *a, struct value *v)
+{
+    struct buffer b = BUFFER_IN(a);
+
+    if (v->kind == VALUE_RAW)
+        return;
+    json_write(&b, v);
+    *v = value_raw(buffer_text(&b));
+}
+
 /* --- the check ------------------------------------------------------------------------------------------------------------ */
 
 static bool struct_is_arranged(const struct schema *s, const struct value *v);
@@ -187,6 +199,8 @@ static bool value_is_arranged(const struct schema_type *t, const struct value *v
         return true;
     case TYPE_ANY:
         return canonical_any_is_sorted(v);
+    case TYPE_FIELDS_V1:
+        return v->kind == VALUE_RAW;
     default:
         return true;
     }
@@ -214,7 +228,7 @@ static bool struct_is_arranged(const struct schema *s, const struct value *v)
             return false;
         if (canonical_is_left_out(f, &m->value))
             return false;
-        if (f->type.kind >= TYPE_ANY && !value_is_arranged(&f->type, &m->value))
+        if (f->type.kind >= TYPE_FIELDS_V1 && !value_is_arranged(&f->type, &m->value))
             return false;
         last = m->field;
         n_kept += (f->flags & FIELD_KEEP) != 0;

@@ -19,6 +19,8 @@ struct value *canonical_put(struct arena *a, const struct schema *s, struct valu
 void canonical_sort_keys(struct arena *a, struct value *object);
 /* Whether the whole tree is canonical already, as far as order, indexes, left out and kept members go. */
 bool canonical_is_arranged(const struct schema *s, const struct value *v);
+/* FieldsV1 as its text. */
+void canonical_make_raw(struct arena *a, struct value *v);
 /* Members of objects that have no schema, by key, all the way down: as Go writes a map[string]any. */
 void canonical_sort_any(struct arena *a, struct value *v);
 bool canonical_any_is_sorted(const struct value *v);

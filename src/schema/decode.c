@@ -436,6 +436,9 @@ static int decode_value(struct decoder *d, const struct schema_type *t, struct v
     case TYPE_ANY:
         canonical_sort_any(d->arena, v);
         return 0;
+    case TYPE_FIELDS_V1:
+        canonical_make_raw(d->arena, v);
+        return 0;
     default: /* raw values stay as they are */
         return 0;
     }

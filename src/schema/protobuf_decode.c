@@ -362,7 +362,11 @@ static int get_from_bytes(struct reader *r, const struct schema_type *t, struct 
     case TYPE_RAW_EXTENSION:
         return get_raw(r, bytes, TEXT("RawExtension"), ret);
     case TYPE_FIELDS_V1:
-        return get_raw(r, bytes, TEXT("FieldsV1"), ret);
+        if (get_raw(r, bytes, TEXT("FieldsV1"), ret) < 0)
+            return -1;
+        if (ret->kind != VALUE_NULL)
+            canonical_make_raw(r->arena, ret);
+        return 0;
     case TYPE_UNKNOWN:
         return get_unknown(r, bytes, ret);
     case TYPE_STRUCT:

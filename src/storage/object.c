@@ -547,7 +547,8 @@ size_t object_bytes(const struct object *o)
 
 int object_tree(struct arena *a, const struct object *o, struct value *ret, struct status *st)
 {
-    return json_read(a, o->json, &(struct json_options){0}, ret, st);
+    static const char *const fields[] = {"metadata", "managedFields", "fieldsV1", NULL};
+    return json_read(a, o->json, &(struct json_options){.raw_path = fields}, ret, st);
 }
 
 /* --- forms -------------------------------------------------------------------------------------------------------- */

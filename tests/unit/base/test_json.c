@@ -298,6 +298,53 @@ START_TEST(strings_point_into_the_input_unless_copied)
 }
 END_TEST
 
+static int count_raw(const struct value *v)
+{
+    int n = v->kind == VALUE_RAW;
+
+    for (size_t i = 0; v->kind >= VALUE_LIST && i < v->n; i++)
+        n += count_raw(v->kind == VALUE_OBJECT ? &v->members[i].value : &v->items[i]);
+    return n;
+}
+
+START_TEST(values_at_the_raw_path_stay_text)
+{
+    static const char *const path[] = {"m", "list", "raw", NULL};
+    static const struct {
+        const char *json;
+        int n_raw;
+    } rows[] = {
+        {"{\"m\":{\"list\":[{\"raw\":{\"a\":{\"b\":[1,{}]}}},{\"raw\":{}},{\"raw\":[]}]},\"x\":1}", 3},
+        {"{\"m\":{\"list\":{\"raw\":\"}\\\"]{\\\\\",\"z\":true}}}", 1},
+        {"{\"m\":{\"list\":[[{\"raw\":12}]]}}", 1},
+        {"{\"m\":[{\"list\":[{\"raw\":\"\u00e4\"}]}]}", 1},
+        {"{\"raw\":{\"a\":1},\"list\":[{\"raw\":{}}],\"m\":{\"raw\":{},\"x\":{\"raw\":{}},\"list\":[{\"x\":{\"raw\":{}}}]}}", 0},
+        {"{\"x\":{\"m\":{\"list\":[{\"raw\":{}}]}}}", 0},
+    };
+    const struct json_options opt = {.raw_path = path};
+
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        CLEANUP(arena_freep) struct arena *a = arena_new();
+        struct buffer b = BUFFER_IN(a);
+        struct status st = {0};
+        struct value v, plain;
+        ck_assert(json_read(a, text_of(rows[i].json), &opt, &v, &st) == 0);
+        ck_assert(json_read(a, text_of(rows[i].json), NULL, &plain, &st) == 0);
+        json_write(&b, &v);
+        ck_assert_str_eq(buffer_str(&b), rows[i].json);
+        ck_assert_int_eq(count_raw(&v), rows[i].n_raw);
+        ck_assert(value_equal(&v, &plain) == (rows[i].n_raw == 0));
+        json_expand(a, &v);
+        ck_assert(value_equal(&v, &plain));
+    }
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    CLEANUP(status_clear) struct status st = {0};
+    struct value v;
+    ck_assert(json_read(a, TEXT("{\"m\":{\"list\":[{\"raw\":{\"a"), &opt, &v, &st) < 0);
+    ck_assert_str_eq(st.message, "unexpected end of JSON input");
+}
+END_TEST
+
 START_TEST(indented_form)
 {
     static const char json[] = "{\"a\":[1,{},[],{\"b\":\"x:,{[\\\"\\\\\"}],\"c\":\"\"}";
@@ -320,4 +367,5 @@ END_TEST
 UNIT_MAIN("json", values_read_and_write, strings_escape_as_go_does, written_bytes_that_are_no_utf8_are_escaped,
           strings_of_every_length_survive, numbers, integers_stay_integers, errors_are_worded_as_go_words_them,
           repeated_keys_are_reported_by_path, large_objects_find_their_repetitions, deep_documents_fit_a_small_stack,
-          depth_can_be_limited, strings_point_into_the_input_unless_copied, indented_form)
+          depth_can_be_limited, strings_point_into_the_input_unless_copied,
+          values_at_the_raw_path_stay_text, indented_form)

@@ -171,5 +171,31 @@ START_TEST(unknown_members_are_named)
 }
 END_TEST
 
+START_TEST(raw_values_are_looked_into)
+{
+    static const struct {
+        const char *patch, *want; /* NULL: it does not apply */
+    } cases[] = {
+        {"[{\"op\":\"add\",\"path\":\"/l/0/raw/b\",\"value\":{}}]", "{\"l\":[{\"raw\":{\"a\":{},\"b\":{}}}]}"},
+        {"[{\"op\":\"remove\",\"path\":\"/l/0/raw/a\"}]", "{\"l\":[{\"raw\":{}}]}"},
+        {"[{\"op\":\"remove\",\"path\":\"/l/0/raw\"}]", "{\"l\":[{}]}"},
+        {"[{\"op\":\"test\",\"path\":\"/l\",\"value\":[{\"raw\":{\"a\":{}}}]}]", "{\"l\":[{\"raw\":{\"a\":{}}}]}"},
+        {"[{\"op\":\"test\",\"path\":\"/l/0/raw\",\"value\":{\"a\":1}}]", NULL},
+        {"[{\"op\":\"copy\",\"from\":\"/l/0/raw\",\"path\":\"/m\"}]", "{\"l\":[{\"raw\":{\"a\":{}}}],\"m\":{\"a\":{}}}"},
+    };
+
+    for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+        CLEANUP(arena_freep) struct arena *a = arena_new();
+        CLEANUP(status_clear) struct status st = {0};
+        struct value doc = read_json(a, "{\"l\":[{}]}"), patch = read_json(a, cases[i].patch), got;
+        value_set(a, &value_get(&doc, TEXT("l"))->items[0], TEXT("raw"), value_raw(TEXT("{\"a\":{}}")));
+        int rc = patch_json(a, &doc, &patch, &got, &st);
+        ck_assert_int_eq(rc, cases[i].want ? 0 : -1);
+        if (cases[i].want)
+            ck_assert_str_eq(written(a, &got), cases[i].want);
+    }
+}
+END_TEST
+
 UNIT_MAIN("json_patch", rows_hold, too_many_operations_are_refused, copies_are_bounded, depth_is_bounded,
-          moves_of_shallow_values_go_on, unknown_members_are_named)
+          moves_of_shallow_values_go_on, unknown_members_are_named, raw_values_are_looked_into)
