@@ -34,7 +34,7 @@ archives   = $(patsubst %,$(BUILD)/lib/%.a,$(1) $(call reverse,$(call lower,$(1)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-quick bench san tsan fuzz lint fmt install uninstall deps clean help cases unit
+.PHONY: etcds all run check check-quick bench san tsan fuzz lint fmt install uninstall deps clean help cases unit
 
 all: $(BUILD)/keelson ## Build the server: build/keelson
 
@@ -103,6 +103,9 @@ check: deps ## Install what is needed, build, run all tests
 	$(Q)BUILD=$(BUILD) tests/run $(unit_tests)
 .PHONY: unit_programs
 unit_programs: $(unit_tests)
+
+etcds: all $(BUILD)/unit/storage/test_etcd ## Run the tests over etcd with newer versions of it (built first: minutes), alone and as a cluster of three
+	$(Q)BUILD=$(BUILD) tests/etcd_versions
 
 cases: $(BUILD)/keelson ## Run the recorded behaviours on a fresh server and count them by area
 	$(Q)BUILD=$(BUILD) tests/integration/cases --all

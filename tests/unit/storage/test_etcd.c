@@ -12,14 +12,16 @@ static char through[64]; /* the engine's way to the server, when it is not the d
 static int open_engine(const char *path, struct backend **ret, struct status *st)
 {
     char folder[128];
-    if (!server.pid) {
+    if (!etcd_server_runs(&server)) {
         snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
         etcd_server_start(&server, folder);
     }
     if (!engine_timers)
         engine_timers = timers_start();
-    const char *const urls[] = {through[0] ? through : server.url};
-    const struct etcd_options opt = {.servers = urls, .n_servers = 1, .timers = engine_timers};
+    const char *const way[] = {through};
+    const struct etcd_options opt = {.servers = through[0] ? way : server.urls,
+                                     .n_servers = through[0] ? 1 : server.n,
+                                     .timers = engine_timers};
     return etcd_open(&opt, ret, st);
 }
 
@@ -36,7 +38,7 @@ static void post(const char *path, struct buffer *body, struct buffer *ret)
 {
     char head[256], byte[65536];
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                            .sin_port = htons((uint16_t)atoi(strrchr(server.url, ':') + 1))};
+                            .sin_port = htons((uint16_t)atoi(strrchr(server.urls[0], ':') + 1))};
     int fd = socket(AF_INET, SOCK_STREAM, 0), n;
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     n = snprintf(head, sizeof(head), "POST %s HTTP/1.0\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, body->n);
@@ -191,7 +193,7 @@ static void house_through(struct house *h, struct forwarder *f)
 {
     house_new(h, 0);
     house_close(h); /* etcd runs on */
-    forwarder_start(f, atoi(strrchr(server.url, ':') + 1));
+    forwarder_start(f, atoi(strrchr(server.urls[0], ':') + 1));
     snprintf(through, sizeof(through), "http://127.0.0.1:%d", f->port);
     house_open(h, 0);
     through[0] = '\0';
@@ -347,12 +349,12 @@ START_TEST(a_paused_etcd_is_waited_for)
     struct waited_write ww;
     house_new(&h, 0);
     put(h.storage, "ns/a", "");
-    kill(server.pid, SIGSTOP);
+    etcd_server_signal(&server, SIGSTOP);
     begin_write(h.storage, &ww, "ns/a", "\"color\":\"red\"");
     CLEANUP(status_clear) struct status st = {0};
     ck_assert_int_lt(storage_check(h.storage, PROBE_READY, &st), 0);
     ck_assert_msg(strstr(st.message, "error getting data from etcd") != NULL, "%s", st.message);
-    kill(server.pid, SIGCONT);
+    etcd_server_signal(&server, SIGCONT);
     write_wait(&ww);
     ck_assert_int_eq(ww.write.result, WRITE_DONE);
     ck_assert_int_eq(storage_check(h.storage, PROBE_READY, &st), 0);

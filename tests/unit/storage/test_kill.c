@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kill -9 under write load: a child writes and reports each acknowledged write through a pipe; whatever the parent has
- * read must be in the store afterwards, and the revision goes on. */
+ * read must be in the store afterwards, and the revision goes on. ROUNDS is how often (default 6). */
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -12,7 +12,7 @@ static int open_engine(const char *path, struct backend **ret, struct status *st
 }
 
 #define WRITERS 8
-#define ROUNDS 6
+#define ROUNDS_DEFAULT 6
 
 struct ack {
     uint64_t revision;
@@ -87,7 +87,10 @@ START_TEST(acknowledged_writes_survive_kill_9)
     uint64_t newest = 1;
     ck_assert_ptr_nonnull(mkdtemp(h.folder));
     snprintf(h.path, sizeof(h.path), "%s/keelson.db", h.folder);
-    for (int round = 0; round < ROUNDS; round++) {
+    const char *rounds = getenv("ROUNDS");
+    int n_rounds = rounds && *rounds ? atoi(rounds) : ROUNDS_DEFAULT;
+    ck_assert_int_gt(n_rounds, 0);
+    for (int round = 0; round < n_rounds; round++) {
         run_and_kill(&h, round, last, &newest); /* before this process has threads */
         struct house again = h;
         again.timers = NULL;
