@@ -57,8 +57,10 @@ static inline int chain_create(struct chain *c, const char *version, const char 
                                const char *json)
 {
     operation_clear(&c->op);
-    c->op = (struct operation){0};
-    return world_create(&c->w, &c->op, version, resource, ns, json);
+    world_op(&c->w, &c->op, OPERATION_CREATE, version, resource, ns, NULL);
+    c->op.object = world_tree(&c->w, c->op.resource, json);
+    schema_default(c->w.arena, c->op.resource->type->kind->schema, &c->op.object);
+    return registry_run(&c->op) < 0 ? c->op.st.code : 0;
 }
 
 static inline int chain_merge(struct chain *c, const char *version, const char *resource, const char *ns,
