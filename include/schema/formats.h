@@ -36,6 +36,7 @@ enum format {
     FORMAT_IP,                        /* of fields that are older than strict checking, as format_ip_legacy */
     FORMAT_CIDR,                      /* likewise */
     FORMAT_ABSOLUTE_PATH,
+    FORMAT_HTTP_PATH, /* what may stand in the path of a URL */
     FORMAT_RELATIVE_PATH, /* and none that leads out */
     N_FORMATS,
 };
@@ -70,6 +71,10 @@ static inline const char *format_path_segment(struct text t)
 {
     return format_problem(FORMAT_PATH_SEGMENT, t);
 }
+
+/* Upstream's words for what is wrong with a schedule of five fields or "@daily", "@every 1h"; NULL: nothing is.
+ * Source: robfig/cron v3, parser.go. */
+const char *format_cron(struct arena *a, struct text t);
 
 /* --- addresses --------------------------------------------------------------------------------------- */
 

@@ -14,9 +14,23 @@ CHECK(labels);
 CHECK(annotations);
 CHECK(port_or_name);
 CHECK(http_headers);
+CHECK(domain_path);
 
 /* validate_resources.c: quantities by the name of a resource */
 CHECK(container_resources);
+
+CHECK(limit_type);
+CHECK(limit_range_item);
+CHECK(quota_resources);
+CHECK(quota_scopes);
+CHECK(quota_update);
+
+/* validate_core.c: small kinds of the core */
+CHECK(immutable_data);
+CHECK(config_data);
+CHECK(secret_data);
+CHECK(namespace_finalizers);
+CHECK(namespace_phase);
 
 /* validate_pod.c */
 CHECK(pod_spec);
@@ -25,12 +39,34 @@ CHECK(liveness_probe);
 CHECK(readiness_probe);
 CHECK(toleration);
 
-/* validate_workloads.c: apps and batch */
+/* validate_workloads.c: apps */
 CHECK(pod_template);
 CHECK(selector_not_empty);
 CHECK(replica_template);
+CHECK(controller_template);
 CHECK(strategy_type);
+CHECK(stateful_selector);
+CHECK(stateful_template);
+CHECK(stateful_management);
+CHECK(stateful_strategy);
+CHECK(stateful_update);
+CHECK(percent_at_most_100);
+CHECK(daemon_selector);
+CHECK(daemon_template);
+CHECK(rolling_daemon);
+CHECK(revision_data);
 CHECK(rolling_deployment);
+
+/* validate_batch.c */
+CHECK(job_selector);
+CHECK(job_spec);
+CHECK(job_update);
+CHECK(job_template_update);
+CHECK(failure_rule);
+CHECK(exit_codes);
+CHECK(cron_schedule);
+CHECK(time_zone);
+CHECK(manual_selector);
 
 /* --- for these functions --- */
 
@@ -56,5 +92,10 @@ bool seen_has(const struct seen_texts *s, struct text t);
 bool seen_add(struct seen_texts *s, struct text t); /* false: it was there */
 /* Of a selector (which may be NULL: picks nothing) and labels. */
 bool selector_matches(const struct value *selector, const struct value *labels);
+bool selector_is_good(const struct value *selector);
+/* Whether a member is not what it was; absent and null are one. */
+bool differs_at(const struct value *v, const struct value *old, struct text name);
+bool differs_besides(const struct value *v, const struct value *old, const struct text *names,
+                     size_t n); /* any but these */
 void check_not_supported(struct validation *w, const struct field_path *at, struct text t,
                          const char *const *supported, size_t n);

@@ -283,6 +283,14 @@ static void check_relative_path(struct text t, struct errors *e)
     }
 }
 
+static bool is_http_path(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!(class_of(t.p[i]) & ALNUM) && text_find(TEXT("/-._~%!$&'()*+,;=:"), t.p[i]) < 0)
+            return false;
+    return t.n > 0;
+}
+
 static bool is_absolute(struct text t)
 {
     return t.n && t.p[0] == '/';
@@ -367,6 +375,8 @@ static const struct rule {
     [FORMAT_IP] = {0, NULL, NULL, NULL, check_ip},
     [FORMAT_CIDR] = {0, NULL, NULL, NULL, check_cidr},
     [FORMAT_ABSOLUTE_PATH] = {0, NULL, is_absolute, "must be an absolute path", NULL},
+    [FORMAT_HTTP_PATH] = {0, NULL, is_http_path,
+                          "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')", NULL},
     [FORMAT_RELATIVE_PATH] = {0, NULL, NULL, NULL, check_relative_path},
 };
 

@@ -48,16 +48,17 @@ static bool scalar_equals(const struct value *v, const struct value *wanted)
 }
 
 /* Numbers that are not set are zero, but nothing is compared with a pointer that is none. */
-static bool is_above(const struct schema_condition *c, const struct schema *s, const struct value *v,
-                     bool or_equal)
+static bool is_above(const struct schema_condition *c, const struct schema *s, const struct value *x,
+                     const struct value *v)
 {
-    const struct value *x = path_value(v, &c->path), *y = path_value(v, &c->other);
+    const struct value *y = path_value(v, &c->other);
     int64_t a = x && x->kind == VALUE_INT ? x->integer : 0, b = y && y->kind == VALUE_INT ? y->integer : 0;
 
-    if ((!x && path_last_field(s, &c->path)->type.is_pointer) ||
-        (!y && path_last_field(s, &c->other)->type.is_pointer))
+    if (!x && path_last_field(s, &c->path)->type.is_pointer)
         return false;
-    return or_equal ? a >= b : a > b;
+    if (!y && !c->is_of_old && path_last_field(s, &c->other)->type.is_pointer)
+        return false;
+    return c->test == TEST_NOT_BELOW ? a >= b : a > b;
 }
 
 bool condition_holds(const struct schema_condition *c, const struct schema *s, const struct value *v,
@@ -74,7 +75,7 @@ bool condition_holds(const struct schema_condition *c, const struct schema *s, c
         return scalar_equals(at, &c->value);
     case TEST_ABOVE:
     case TEST_NOT_BELOW:
-        return is_above(c, s, v, c->test == TEST_NOT_BELOW);
+        return is_above(c, s, at, v);
     default:
         return !scalar_equals(at, &c->value);
     }

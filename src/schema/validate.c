@@ -66,6 +66,7 @@ struct spot {
     const struct schema_type *type; /* NULL: a string (the key of a map), or the struct itself */
     const struct value *v;          /* NULL: not set */
     const struct value *old;
+    bool has_counterpart; /* of what it lies in, before the update */
 };
 
 static void complain(struct validation *w, const struct schema_check *c, enum field_error type,
@@ -190,7 +191,7 @@ static void check_immutable(struct validation *w, const struct schema_check *c, 
 {
     struct spot shown = *spot;
 
-    if (!spot->old || !is_changed(spot))
+    if (!is_changed(spot))
         return;
     if (!shown.v)
         shown.v = zero_of(spot->type);
@@ -369,7 +370,8 @@ static void check_spot(struct validation *w, const struct schema_check *c, const
         return;
     }
     if (c->kind == CHECK_IMMUTABLE) {
-        check_immutable(w, c, spot);
+        if (spot->has_counterpart)
+            check_immutable(w, c, spot);
         return;
     }
     if (is_unset && !c->is_for_unset)
@@ -391,7 +393,7 @@ static void check_each(struct validation *w, const struct schema_check *c, const
         const struct field_path at = {all->at, key, is_map ? PATH_KEY : (int64_t)i};
         const struct value name = value_string(key),
                            *v = is_map ? &all->v->members[i].value : &all->v->items[i];
-        struct spot spot = {&at, elem, v, none};
+        struct spot spot = {&at, elem, v, none, false};
         if (c->target == CHECK_KEYS) {
             spot.type = NULL;
             spot.v = &name;
@@ -404,7 +406,7 @@ static void carry_out(struct validation *w, const struct schema_check *c, const 
                       const struct field_path *at, const struct value *v, const struct value *old)
 {
     struct field_path places[SCHEMA_PATH_MAX];
-    struct spot spot = {at, NULL, v, old};
+    struct spot spot = {at, NULL, v, old, old && old != &value_null};
     bool is_unset = false;
 
     for (uint8_t i = 0; i < c->n_conditions; i++)

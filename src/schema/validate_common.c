@@ -49,6 +49,24 @@ CHECK(http_headers)
         check_format_at(w, at, FORMAT_HTTP_HEADER, value_get_text(&v->items[i], TEXT("name")));
 }
 
+CHECK(domain_path)
+{
+    struct text host = value_text(v), t = host;
+    ptrdiff_t slash = text_find(t, '/');
+
+    if (!t.n) {
+        check_error(w, FIELD_REQUIRED, at, NULL, "%s", "");
+        return;
+    }
+    host = text_first(t, slash < 0 ? 0 : (size_t)slash);
+    if (!host.n || (size_t)slash + 1 == t.n) {
+        check_error(w, FIELD_INVALID, at, v, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+        return;
+    }
+    check_format_at(w, at, FORMAT_DNS1123_SUBDOMAIN, host);
+    check_format_at(w, at, FORMAT_HTTP_PATH, text_from(t, (size_t)slash + 1));
+}
+
 /* --- for other functions --- */
 
 void seen_deinit(struct seen_texts *s)
@@ -111,6 +129,50 @@ bool selector_matches(const struct value *selector, const struct value *labels)
         if (!demand_holds(&demands->items[i], labels))
             return false;
     return true;
+}
+
+bool selector_is_good(const struct value *selector)
+{
+    const struct value *labels = value_get(selector, TEXT("matchLabels"));
+    const struct value *demands = value_get(selector, TEXT("matchExpressions"));
+
+    for (uint32_t i = 0; i < n_items(labels); i++)
+        if (format_problem(FORMAT_QUALIFIED_NAME, member_key(&labels->members[i])) ||
+            format_problem(FORMAT_LABEL_VALUE, value_text(&labels->members[i].value)))
+            return false;
+    for (uint32_t i = 0; i < n_items(demands); i++) {
+        const struct value *values = value_get(&demands->items[i], TEXT("values"));
+        struct text operator= value_get_text(&demands->items[i], TEXT("operator"));
+        bool is_in = text_is(operator, "In") || text_is(operator, "NotIn");
+        bool is_known = is_in || text_is(operator, "Exists") || text_is(operator, "DoesNotExist");
+        if (!is_known || is_in != (n_items(values) > 0) ||
+            format_problem(FORMAT_QUALIFIED_NAME, value_get_text(&demands->items[i], TEXT("key"))))
+            return false;
+        for (uint32_t k = 0; k < n_items(values); k++)
+            if (format_problem(FORMAT_LABEL_VALUE, value_text(&values->items[k])))
+                return false;
+    }
+    return true;
+}
+
+bool differs_at(const struct value *v, const struct value *old, struct text name)
+{
+    const struct value *now = value_get(v, name), *before = value_get(old, name);
+
+    return !value_equal(now ? now : &value_null, before ? before : &value_null);
+}
+
+bool differs_besides(const struct value *v, const struct value *old, const struct text *names, size_t n)
+{
+    for (uint32_t i = 0; i < n_items(v) + n_items(old); i++) {
+        struct text name = member_key(i < n_items(v) ? &v->members[i] : &old->members[i - n_items(v)]);
+        bool is_free = false;
+        for (size_t k = 0; k < n; k++)
+            is_free |= text_eq(names[k], name);
+        if (!is_free && differs_at(v, old, name))
+            return true;
+    }
+    return false;
 }
 
 void check_not_supported(struct validation *w, const struct field_path *at, struct text t,

@@ -179,8 +179,7 @@ static void check_mounts(struct validation *w, const struct field_path *at, cons
     const struct value *mounts = value_get(container, TEXT("volumeMounts")),
                        *devices = value_get(container, TEXT("volumeDevices"));
     CLEANUP(mounts_deinit)
-    struct mounts mounted = {.names.n = 0},
-                  used = {.names.n = 0}, seen = {.names.n = 0};
+    struct mounts mounted = {.names.n = 0}, used = {.names.n = 0}, seen = {.names.n = 0};
 
     if (!n_items(mounts) && !n_items(devices))
         return;

@@ -84,15 +84,18 @@ static bool is_zero(const struct field_decl *f, const char *w)
 
 /* --- rules ------------------------------------------------------------------------------------------------------------ */
 
-/* PATH>PATH, PATH>=PATH */
+/* PATH>PATH, PATH>=PATH, was.PATH>PATH */
 static const char *comparison_init(struct place at, const struct type_decl *t, const char *w)
 {
+    bool is_of_old = strncmp(w, "was.", 4) == 0;
+
+    w += is_of_old ? 4 : 0;
     const struct field_decl *f;
     size_t n = strcspn(w, ">");
     bool or_equal = w[n + 1] == '=';
     const char *left = path_init(at, t, copy(w, n), &f), *right = path_init(at, t, w + n + 1 + or_equal, &f);
 
-    return joined("{.path=%s,.test=%d,.other=%s},", left, or_equal ? TEST_NOT_BELOW : TEST_ABOVE, right);
+    return joined("{.path=%s,.test=%d,.is_of_old=%d,.other=%s},", left, or_equal ? TEST_NOT_BELOW : TEST_ABOVE, is_of_old, right);
 }
 
 /* PATH, !PATH, PATH=VALUE, PATH!=VALUE; behind "was." of what was before the update, "was" alone whether

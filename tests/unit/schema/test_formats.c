@@ -79,6 +79,7 @@ static const struct format_rows rows[] = {
     {"address", FORMAT_IP, {"1.2.3.4", "::1"}, {"", "1.2.3", "01.2.3.4", "::ffff:1.2.3.4", "1.2.3.4/5"}},
     {"network", FORMAT_CIDR, {"10.0.0.0/8", "fd00::/8"}, {"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33"}},
     {"absolute path", FORMAT_ABSOLUTE_PATH, {"/", "/a"}, {"", "a", "./a"}},
+    {"path of a URL", FORMAT_HTTP_PATH, {"a", "/a%20b", "~x=1;y"}, {"", "a b", "a?b", "a#b"}},
     {"relative path", FORMAT_RELATIVE_PATH, {"a", "a/b", "a..b"}, {"/a", "..", "a/../b", "a/.."}},
 };
 
