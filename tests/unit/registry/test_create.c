@@ -231,12 +231,12 @@ static const struct kind_row {
      "{\"phase\":\"Pending\",\"qosClass\":\"BestEffort\"}"},
     {"v1", "pods", "ns", "{\"metadata\":{\"name\":\"b\"}}", "metadata.generation", "1"},
     {"v1", "pods", "ns",
-     "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"limits\":{"
+     "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"limits\":{"
      "\"cpu\":\"1\","
      "\"memory\":\"1Gi\"},\"requests\":{\"cpu\":\"1000m\",\"memory\":\"1Gi\"}}}]}}",
      "status.qosClass", "Guaranteed"},
     {"v1", "pods", "ns",
-     "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{"
+     "{\"metadata\":{\"name\":\"d\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"resources\":{\"requests\":{"
      "\"cpu\":"
      "\"1\"}}}]}}",
      "status.qosClass", "Burstable"},

@@ -88,14 +88,15 @@ static const struct row {
      "spec.containers[0].env[2]: hides previous definition of \"A\", which may be dropped when using apply\n"
      "spec.containers[0].env[3]: hides previous definition of \"A\", which may be dropped when using apply\n"},
     {"v1", "pods",
-     POD(CONTAINER("\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\",\"name\":\"x\"},{\"containerPort\":80,\"protocol\":\"TCP\"},"
-                   "{\"containerPort\":80,\"protocol\":\"UDP\",\"name\":\"x\"},{\"containerPort\":80,\"protocol\":\"TCP\",\"hostPort\":"
-                   "1},{\"containerPort\":81,\"protocol\":\"TCP\",\"hostIP\":\"1.2.3.4\"}]")),
+     POD("\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\",\"name\":\"x\"},"
+         "{\"containerPort\":80,\"protocol\":\"TCP\"},{\"containerPort\":80,\"protocol\":\"UDP\"},{\"containerPort\":80,\"protocol\":"
+         "\"TCP\",\"hostPort\":1},{\"containerPort\":81,\"protocol\":\"TCP\",\"hostIP\":\"1.2.3.4\"}]},{\"name\":\"d\",\"image\":\"i\","
+         "\"ports\":[{\"containerPort\":82,\"name\":\"x\"}]}]"),
      "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]\n"
      "spec.containers[0].ports[3]: overlapping port definition with spec.containers[0].ports[0]\n"
      "spec.containers[0].ports[3]: overlapping port definition with spec.containers[0].ports[1]\n"
      "spec.containers[0].ports[4]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:81 Protocol:TCP HostIP:1.2.3.4}\n"
-     "spec.containers[0].ports[2]: duplicate port name \"x\" with spec.containers[0].ports[0], services and probes that select ports "
+     "spec.containers[1].ports[0]: duplicate port name \"x\" with spec.containers[0].ports[0], services and probes that select ports "
      "by name will use spec.containers[0].ports[0]\n"},
     {"v1", "pods", POD(CONTAINERS ",\"terminationGracePeriodSeconds\":-1"),
      "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1\n"},
