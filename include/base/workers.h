@@ -10,6 +10,16 @@
 /* A joinable thread with a stack of the house's size (see workers.c). False: the system has no more. */
 bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg);
 
+/* One thread waits for what another one tells it, once. On the waiting thread's stack. */
+struct completion {
+    pthread_mutex_t mu;
+    pthread_cond_t told;
+    bool is_done; /* mu */
+};
+void completion_init(struct completion *c);
+void completion_signal(struct completion *c); /* c may be gone when this returns */
+void completion_wait(struct completion *c);   /* leaves nothing to free */
+
 /* A unit of work, embedded in its owner's struct: queueing allocates nothing. */
 struct work {
     struct list link;

@@ -54,6 +54,31 @@ bool thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *
     return e == 0;
 }
 
+void completion_init(struct completion *c)
+{
+    pthread_mutex_init(&c->mu, NULL);
+    pthread_cond_init(&c->told, NULL);
+    c->is_done = false;
+}
+
+void completion_signal(struct completion *c)
+{
+    pthread_mutex_lock(&c->mu);
+    c->is_done = true;
+    pthread_cond_signal(&c->told);
+    pthread_mutex_unlock(&c->mu);
+}
+
+void completion_wait(struct completion *c)
+{
+    pthread_mutex_lock(&c->mu);
+    while (!c->is_done)
+        pthread_cond_wait(&c->told, &c->mu);
+    pthread_mutex_unlock(&c->mu);
+    pthread_cond_destroy(&c->told);
+    pthread_mutex_destroy(&c->mu);
+}
+
 /* The next work, or NULL once the pool stops and the queue is empty. */
 static struct work *next_work(struct workers *w)
 {

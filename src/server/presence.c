@@ -40,18 +40,12 @@ struct presence {
 
 struct waited {
     struct storage_write write;
-    pthread_mutex_t mu;
-    pthread_cond_t told;
-    bool is_done;
+    struct completion told;
 };
 
 static void wake(struct storage_write *w)
 {
-    struct waited *ww = CONTAINER_OF(w, struct waited, write);
-    pthread_mutex_lock(&ww->mu);
-    ww->is_done = true;
-    pthread_cond_signal(&ww->told);
-    pthread_mutex_unlock(&ww->mu);
+    completion_signal(&CONTAINER_OF(w, struct waited, write)->told);
 }
 
 /* object NULL: deletes. A conflict is tried once more. */
@@ -67,18 +61,12 @@ static int write_address(struct presence *p, struct object *object /* takes */, 
                                  .object = object,
                                  .previous = now,
                                  .expected_revision = now ? now->revision : 0,
-                                 .done = wake},
-                       .mu = PTHREAD_MUTEX_INITIALIZER,
-                       .told = PTHREAD_COND_INITIALIZER};
+                                 .done = wake}};
     if (!object && !now)
         return 0;
+    completion_init(&w.told);
     storage_submit(p->opt.leases, &w.write);
-    pthread_mutex_lock(&w.mu);
-    while (!w.is_done)
-        pthread_cond_wait(&w.told, &w.mu);
-    pthread_mutex_unlock(&w.mu);
-    pthread_mutex_destroy(&w.mu);
-    pthread_cond_destroy(&w.told);
+    completion_wait(&w.told);
     object_unref(w.write.found);
     if (w.write.result == WRITE_FAILED) {
         status_move(st, &w.write.st);
