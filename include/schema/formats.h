@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/text.h"
 
 enum format {
@@ -91,6 +92,7 @@ bool format_cidr_read(struct text t, struct format_ip *ret_address, struct forma
                       unsigned *ret_prefix);
 /* As Go prints it (RFC 5952), e.g. "fe80::1". */
 struct text format_ip_text(struct arena *a, const struct format_ip *ip);
+void format_ip_add(struct buffer *b, const struct format_ip *ip); /* the same, behind what is in b */
 
 /* Fields that are older than strict checking; upstream is strict by default (gate StrictIPCIDRValidation). */
 const char *format_ip_legacy(struct text t, bool is_strict);

@@ -159,11 +159,13 @@ bool format_cidr_read(struct text t, struct format_ip *ret_address, struct forma
     return true;
 }
 
-struct text format_ip_text(struct arena *a, const struct format_ip *ip)
+void format_ip_add(struct buffer *b, const struct format_ip *ip)
 {
     const uint8_t *p = ip->bytes;
-    if (ip->is_v4)
-        return arena_textf(a, "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
+    if (ip->is_v4) {
+        buffer_addf(b, "%u.%u.%u.%u", p[0], p[1], p[2], p[3]);
+        return;
+    }
     int best = -1, best_n = 1; /* the longest run of two or more zero groups */
     for (int i = 0; i < 8; i++) {
         int n = 0;
@@ -175,17 +177,22 @@ struct text format_ip_text(struct arena *a, const struct format_ip *ip)
         }
         i += n;
     }
-    struct buffer b = BUFFER_IN(a);
     for (int i = 0; i < 8; i++) {
         if (i == best) {
-            buffer_add_str(&b, "::");
+            buffer_add_str(b, "::");
             i += best_n - 1;
             continue;
         }
         if (i > 0 && (best < 0 || i != best + best_n))
-            buffer_add_char(&b, ':');
-        buffer_addf(&b, "%x", (unsigned)(p[2 * i] << 8 | p[2 * i + 1]));
+            buffer_add_char(b, ':');
+        buffer_addf(b, "%x", (unsigned)(p[2 * i] << 8 | p[2 * i + 1]));
     }
+}
+
+struct text format_ip_text(struct arena *a, const struct format_ip *ip)
+{
+    struct buffer b = BUFFER_IN(a);
+    format_ip_add(&b, ip);
     return buffer_text(&b);
 }
 
