@@ -94,7 +94,14 @@ static int load_object(struct storage *s, struct cache *c, struct text path, str
     uint32_t sealed_by;
     *ret_is_plain =
         encryption_open(s->encryption, c->type, full_key(s, &full, path), stored, &scratch, &plain, &sealed_by, st) == 0;
-    if (!*ret_is_plain || object_load(c->type, plain, storage_is_sole_writer(s), revision, ret, st) < 0)
+    if (!*ret_is_plain)
+        return -1;
+    if (!c->type->version.n) { /* of no API: what it says is its owner's affair */
+        *ret = object_unreadable(c->type, key, plain, revision, TEXT_NONE);
+        (*ret)->sealed_by = sealed_by;
+        return 0;
+    }
+    if (object_load(c->type, plain, storage_is_sole_writer(s), revision, ret, st) < 0)
         return -1;
     (*ret)->sealed_by = sealed_by;
     if (text_eq((*ret)->key, key))
@@ -126,8 +133,6 @@ static struct object *load_or_keep(struct storage *s, struct cache *c, struct te
     *ret_is_readable = load_object(s, c, path, key, stored, revision, &o, &is_plain, &why) == 0;
     if (*ret_is_readable)
         return o;
-    if (!c->type->version.n) /* of no API: nobody is served it, and its key says all (masterleases) */
-        return object_unreadable(c->type, key, stored, revision, text_of(why.message));
     log_error("A stored object cannot be read; it is kept, and requests for it fail", LOG_TEXT("key", path),
               LOG_STR("error", why.message));
     atomic_store(&s->has_unreadable, true);
@@ -286,6 +291,8 @@ static void reveal_cache(struct storage *s, struct cache *c, size_t *n_left, siz
     struct revealing r = {0};
     struct snapshot snap;
     struct tree_iter it;
+    if (!c->type->version.n)
+        return;
     cache_snapshot(c, &snap);
     tree_iter_init(&it, &object_tree_ops, snap.tree);
     for (struct object *o; (o = tree_iter_next(&it)) && !atomic_load(&s->is_stopping);)
