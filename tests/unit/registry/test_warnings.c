@@ -98,8 +98,8 @@ static const struct row {
      "spec.containers[0].ports[4]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:81 Protocol:TCP HostIP:1.2.3.4}\n"
      "spec.containers[1].ports[0]: duplicate port name \"x\" with spec.containers[0].ports[0], services and probes that select ports "
      "by name will use spec.containers[0].ports[0]\n"},
-    {"v1", "pods", POD(CONTAINERS ",\"terminationGracePeriodSeconds\":-1"),
-     "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1\n"},
+    {"apps/v1", "deployments", DEPLOYMENT("a", CONTAINERS ",\"terminationGracePeriodSeconds\":-1"),
+     "spec.template.spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1\n"},
     {"v1", "pods",
      POD(CONTAINERS ",\"affinity\":{\"podAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":[{\"topologyKey\":\"k\"}]},"
                     "\"podAntiAffinity\":{\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":1,\"podAffinityTerm\":{"
