@@ -49,6 +49,10 @@ void managed_update(const struct managing *m, const struct value *live, struct v
  * kind or with managedFields; UNKNOWN for what does not fit the schema. live: NULL when the object is being created. */
 int managed_apply(const struct managing *m, const struct value *live, const struct value *patch, bool force,
                   struct value *ret, struct value *ret_managed, bool *ret_is_same, struct status *st);
+/* The managedFields (NULL: none) of an object as those of its Scale, and back once the Scale was written; null: none. api_version:
+ * the object's, of the request. */
+struct value managed_to_scale(struct arena *a, const struct value *managed);
+struct value managed_from_scale(struct arena *a, const struct value *managed, const struct value *of_scale, struct text api_version);
 /* Before a tree that a client sent is decoded, which forgets empty lists: managedFields: [] becomes [{}], which means the same. */
 void managed_keep_reset(struct arena *a, struct value *sent);
 /* The two lists say the same, times apart. */

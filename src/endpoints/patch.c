@@ -197,7 +197,7 @@ static int patch_object(struct operation *op, const struct object *current, cons
 /* --- server-side apply --- */
 
 /* What the reader noticed of the configuration itself; what the schema does not know was refused before. */
-static int note_repeats(struct write_call *w, struct status *st)
+int patch_note_repeats(struct write_call *w, struct status *st)
 {
     struct buffer all = BUFFER_IN(w->op.arena);
 
@@ -238,7 +238,7 @@ static int apply_object(struct operation *op, const struct object *current, cons
     if (!current_tree && write_may_create(w, st) < 0)
         return -1;
     if (managed_apply(&m, current_tree, &w->patch, w->options.is_forced, &merged, &managed, &is_same, st) < 0 ||
-        note_repeats(w, st) < 0)
+        patch_note_repeats(w, st) < 0)
         return -1;
     if (is_same && current_tree)
         *ret_new = value_copy(op->arena, current_tree);
@@ -252,7 +252,7 @@ static int apply_object(struct operation *op, const struct object *current, cons
     return 0;
 }
 
-void patch_begin_apply(struct write_call *w)
+static void begin_apply(struct write_call *w)
 {
     w->op.transform = apply_object;
     w->op.may_create = !w->op.sub;
@@ -271,6 +271,6 @@ enum flow call_patch(struct request *r, struct call *c)
     if (patch_read(r, w, &st) < 0)
         return request_fail(r, &st);
     if (w->language->is_apply)
-        patch_begin_apply(w);
+        begin_apply(w);
     return write_submit(w);
 }

@@ -188,26 +188,56 @@ static int check_scale(struct arena *a, const struct value *scale, struct status
     return 0;
 }
 
-/* The current object with the Scale's replicas and, where it names one, its resourceVersion. scale is admitted first, which may
- * change it. */
-static int put_scale(struct operation *op, const struct value *current, struct value *scale,
-                     struct value *ret, struct status *st)
+/* Who writes a Scale. */
+static struct managing managing_scale(const struct operation *op)
 {
-    struct write_call *w = op->ctx;
-    struct arena *a = op->arena;
-    struct value before;
+    struct managing m = registry_managing(op);
 
-    if (scale_of(a, current, &before, st) < 0 ||
-        write_ask_admission(w, ADMISSION_UPDATE, scale_kind(), scale, &before, st) < 0 || check_scale(a, scale, st) < 0)
+    m.kind = m.storage = scale_kind();
+    m.reset = NULL;
+    m.n_reset = 0;
+    return m;
+}
+
+/* The current object as a Scale, with those who own its replicas. */
+static int current_scale(struct operation *op, const struct value *current, struct value *ret, struct status *st)
+{
+    if (!current)
+        return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
+    if (scale_of(op->arena, current, ret, st) < 0)
         return -1;
-    struct text revision = value_get_text(value_get(scale, TEXT("metadata")), TEXT("resourceVersion"));
+    struct value managed = managed_to_scale(op->arena, value_at(current, "metadata", "managedFields", NULL));
+    if (managed.kind == VALUE_LIST)
+        value_set(op->arena, value_object_at(op->arena, ret, TEXT("metadata")), TEXT("managedFields"), managed);
+    return 0;
+}
+
+static void set_or_remove(struct arena *a, struct value *object, struct text key, struct value v)
+{
+    if (v.kind == VALUE_NULL)
+        value_remove(object, key);
+    else
+        value_set(a, object, key, v);
+}
+
+/* The current object with the Scale's replicas, their owners and, where it names one, its resourceVersion. */
+static int put_scale(struct operation *op, const struct value *current, struct value *scale, struct value *ret, struct status *st)
+{
+    struct arena *a = op->arena;
+    const struct value *of_scale = value_get(scale, TEXT("metadata"));
+    struct text revision = value_get_text(of_scale, TEXT("resourceVersion"));
     struct value tree = value_copy(a, current);
 
+    if (registry_check_identity(a, op->resource, op->namespace, op->name, scale, st) < 0 || check_scale(a, scale, st) < 0)
+        return -1;
     value_set(a, value_object_at(a, &tree, TEXT("spec")), TEXT("replicas"),
               value_int(value_get_int(value_get(scale, TEXT("spec")), TEXT("replicas"), 0)));
+    struct value *metadata = value_object_at(a, &tree, TEXT("metadata"));
     if (revision.n)
-        value_set(a, value_object_at(a, &tree, TEXT("metadata")), TEXT("resourceVersion"),
-                  value_string(revision));
+        value_set(a, metadata, TEXT("resourceVersion"), value_string(revision));
+    set_or_remove(a, metadata, TEXT("managedFields"),
+                  managed_from_scale(a, value_get(metadata, TEXT("managedFields")), value_get(of_scale, TEXT("managedFields")),
+                                     op->resource->type->kind->api_version));
     schema_arrange(a, op->resource->storage->kind->schema, &tree);
     *ret = tree;
     return 0;
@@ -217,10 +247,12 @@ static int update_scale(struct operation *op, const struct object *current, cons
                         struct value *ret_new, struct status *st)
 {
     struct write_call *w = op->ctx;
+    const struct managing m = managing_scale(op);
+    struct value old, scale = value_copy_deep(op->arena, &w->object);
 
-    if (!current_tree)
-        return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
-    struct value scale = value_copy(op->arena, &w->object);
+    if (current_scale(op, current_tree, &old, st) < 0)
+        return -1;
+    managed_update(&m, &old, &scale);
     return put_scale(op, current_tree, &scale, ret_new, st);
 }
 
@@ -228,54 +260,32 @@ static int patch_scale(struct operation *op, const struct object *current, const
                        struct value *ret_new, struct status *st)
 {
     struct write_call *w = op->ctx;
-    struct value scale, patched;
+    const struct managing m = managing_scale(op);
+    struct value old, scale;
 
-    if (!current_tree)
-        return status_not_found(st, op->resource->type->group, op->resource->type->name, op->name);
-    if (scale_of(op->arena, current_tree, &scale, st) < 0 ||
-        patch_apply(w, scale_kind(), &scale, &patched, st) < 0 ||
-        registry_check_identity(op->arena, op->resource, op->namespace, op->name, &patched, st) < 0)
+    if (current_scale(op, current_tree, &old, st) < 0 || patch_apply(w, scale_kind(), &old, &scale, st) < 0)
         return -1;
-    return put_scale(op, current_tree, &patched, ret_new, st);
+    managed_update(&m, &old, &scale);
+    return put_scale(op, current_tree, &scale, ret_new, st);
 }
 
-/* An applied Scale is the configuration of its object that has nothing but the replicas: who owns them is recorded there.
- * Source: kubernetes/apimachinery pkg/util/managedfields/scalehandler.go. */
-static int configuration_of_scale(struct write_call *w, struct status *st)
+static int apply_scale(struct operation *op, const struct object *current, const struct value *current_tree,
+                       struct value *ret_new, struct status *st)
 {
-    static const struct text kept[] = {TEXT("name"), TEXT("namespace"), TEXT("uid"), TEXT("resourceVersion")};
-    struct arena *a = w->op.arena;
-    const struct schema_kind *kind = scale_kind(), *parent = w->op.resource->type->kind;
-    struct decode_notes notes = {0};
-    struct value scale = value_copy(a, &w->patch), config = value_object(), *metadata, *spec;
-    struct text group, version, api_version = value_get_text(&scale, TEXT("apiVersion"));
-    const struct value *replicas;
+    struct write_call *w = op->ctx;
+    const struct managing m = managing_scale(op);
+    struct value old, merged, managed, scale;
+    bool is_same;
 
-    if (!text_eq(api_version, kind->api_version) || !text_eq(value_get_text(&scale, TEXT("kind")), kind->gvk.kind)) {
-        group_version_parse(api_version, &group, &version);
-        return status_set(st, STATUS_BAD_REQUEST, "invalid object type: %.*s/%.*s, Kind=%.*s", TEXT_ARG(group), TEXT_ARG(version),
-                          TEXT_ARG(value_get_text(&scale, TEXT("kind"))));
-    }
-    if (schema_decode(a, kind->schema, &scale, &notes, st) < 0)
+    if (current_scale(op, current_tree, &old, st) < 0 ||
+        managed_apply(&m, &old, &w->patch, w->options.is_forced, &merged, &managed, &is_same, st) < 0 ||
+        patch_note_repeats(w, st) < 0)
         return -1;
-    if (notes.unknown.n)
-        return status_set(st, STATUS_UNKNOWN, "failed to create typed patch object (%.*s/%.*s; %.*s, Kind=%.*s): .%.*s: field not declared in schema",
-                          TEXT_ARG(w->op.namespace), TEXT_ARG(w->op.name), TEXT_ARG(kind->api_version), TEXT_ARG(kind->gvk.kind),
-                          TEXT_ARG(notes.unknown.p[0]));
-    if (check_scale(a, &scale, st) < 0)
+    scale = value_copy(op->arena, &merged);
+    if (schema_decode(op->arena, scale_kind()->schema, &scale, NULL, st) < 0)
         return -1;
-    value_add(a, &config, TEXT("apiVersion"), value_string(parent->api_version));
-    value_add(a, &config, TEXT("kind"), value_string(parent->gvk.kind));
-    metadata = value_object_at(a, &config, TEXT("metadata"));
-    for (size_t i = 0; i < N_ELEMENTS(kept); i++)
-        if (value_at(&scale, "metadata", kept[i].p, NULL))
-            value_add(a, metadata, kept[i], value_string(value_get_text(value_get(&scale, TEXT("metadata")), kept[i])));
-    spec = value_object_at(a, &config, TEXT("spec"));
-    replicas = value_at(&w->patch, "spec", "replicas", NULL);
-    if (replicas)
-        value_add(a, spec, TEXT("replicas"), *replicas);
-    w->patch = config;
-    return 0;
+    set_or_remove(op->arena, value_object_at(op->arena, &scale, TEXT("metadata")), TEXT("managedFields"), managed);
+    return put_scale(op, current_tree, &scale, ret_new, st);
 }
 
 static enum flow respond_scale_written(struct request *r, struct call *c, struct write_call *w)
@@ -292,6 +302,7 @@ enum flow call_scale_update(struct request *r, struct call *c)
     if (!w)
         return flow;
     w->op.transform = update_scale;
+    w->op.manages_fields = true;
     w->op.admission = NULL; /* the Scale is what is admitted */
     w->respond = respond_scale_written;
     if (body_read_object(r, scale_kind(), &w->options, &w->object, &st) < 0 ||
@@ -310,13 +321,11 @@ enum flow call_scale_patch(struct request *r, struct call *c)
 
     if (!w)
         return flow;
-    w->op.transform = patch_scale;
-    if (!request_applies(r)) /* what is applied is merged into the object, which is then what is admitted */
-        w->op.admission = NULL;
+    w->op.transform = request_applies(r) ? apply_scale : patch_scale;
+    w->op.manages_fields = true;
+    w->op.admission = NULL; /* the Scale is what is admitted */
     w->respond = respond_scale_written;
-    if (patch_read(r, w, &st) < 0 || (request_applies(r) && configuration_of_scale(w, &st) < 0))
+    if (patch_read(r, w, &st) < 0)
         return request_fail(r, &st);
-    if (request_applies(r))
-        patch_begin_apply(w);
     return write_submit(w);
 }

@@ -57,5 +57,5 @@ int patch_read(struct request *r, struct write_call *w, struct status *st);
 /* doc, canonical and of kind, patched, decoded and defaulted. */
 int patch_apply(struct write_call *w, const struct schema_kind *kind, const struct value *doc,
                 struct value *ret, struct status *st);
-/* Makes w an apply of w->patch. */
-void patch_begin_apply(struct write_call *w);
+/* Of members that stand in an applied configuration twice: a failure or warnings, as field validation says. */
+int patch_note_repeats(struct write_call *w, struct status *st);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* metadata.managedFields, read, brought up to date and written. The entries are few and each is a whole set, so nothing is kept between
- * requests. Source: kubernetes/apimachinery pkg/util/managedfields/internal: fieldmanager.go for the order of the steps. */
+/* metadata.managedFields brought up to date. The entries are few and each is a whole set, so nothing is kept between requests.
+ * Source: kubernetes/apimachinery pkg/util/managedfields/internal: fieldmanager.go for the order of the steps. */
 #include <stdlib.h>
 
 #include "patch.h"
@@ -10,137 +10,6 @@
 #define MANAGER_BYTES_MAX 128
 #define ANCIENT TEXT("ancient-changes")
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
-
-/* --- entries --- */
-
-static int read_entry(struct arena *a, const struct value *entry, struct manager *ret, struct status *st)
-{
-    struct text operation = value_get_text(entry, TEXT("operation")), type = value_get_text(entry, TEXT("fieldsType"));
-
-    *ret = (struct manager){.name = value_get_text(entry, TEXT("manager")),
-                            .api_version = value_get_text(entry, TEXT("apiVersion")),
-                            .subresource = value_get_text(entry, TEXT("subresource")),
-                            .time = value_get_text(entry, TEXT("time")),
-                            .is_apply = text_is(operation, "Apply")};
-    if (!ret->is_apply && !text_is(operation, "Update"))
-        return status_set(st, STATUS_BAD_REQUEST, "operation must be `Apply` or `Update`");
-    if (!ret->api_version.n)
-        return status_set(st, STATUS_BAD_REQUEST, "apiVersion must not be empty");
-    if (!text_is(type, "FieldsV1"))
-        return status_set(st, STATUS_BAD_REQUEST, "fieldsType must be FieldsV1");
-    const struct value *fields = value_get(entry, TEXT("fieldsV1"));
-    if (fields && fields->kind == VALUE_RAW)
-        ret->stored = (struct text){fields->string, fields->n};
-    if (field_set_read(a, ret->stored, &ret->fields, st) < 0)
-        return -1;
-    ret->as_read = ret->fields;
-    return 0;
-}
-
-/* Two entries of one identity are one, the later; a hostile list is long, so they are found by sorting. */
-static int by_identity(const void *x, const void *y)
-{
-    const struct manager *a = *(struct manager *const *)x, *b = *(struct manager *const *)y;
-    int c = manager_cmp(a, b);
-
-    return c ? c : a < b ? -1 : 1;
-}
-
-static void drop_repeated(struct managers *ms)
-{
-    struct manager **sorted = ARENA_ARRAY(ms->arena, struct manager *, ms->n);
-    bool has_repeats = false;
-
-    for (size_t i = 0; i < ms->n; i++)
-        sorted[i] = &ms->p[i];
-    qsort(sorted, ms->n, sizeof(*sorted), by_identity);
-    for (size_t i = 1; i < ms->n; i++)
-        if (manager_cmp(sorted[i - 1], sorted[i]) == 0) {
-            sorted[i - 1]->is_dropped = true;
-            has_repeats = true;
-        }
-    if (!has_repeats)
-        return;
-    size_t n = 0;
-    for (size_t i = 0; i < ms->n; i++)
-        if (!ms->p[i].is_dropped)
-            ms->p[n++] = ms->p[i];
-    ms->n = n;
-}
-
-static int read_managers(struct arena *a, const struct value *list, struct managers *ret, struct status *st)
-{
-    *ret = (struct managers){.arena = a};
-    for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->n; i++) {
-        struct manager m;
-        if (read_entry(a, &list->items[i], &m, st) < 0)
-            return -1;
-        managers_add(ret, &m);
-    }
-    if (ret->n > 1)
-        drop_repeated(ret);
-    return 0;
-}
-
-/* is_stored: the list is one that was written here, so that entries which stay are not written anew. */
-static struct managers managers_or_none(struct arena *a, const struct value *list, bool is_stored)
-{
-    CLEANUP(status_clear) struct status st = {0};
-    struct managers ms;
-
-    if (read_managers(a, list, &ms, &st) < 0)
-        ms.n = 0;
-    for (size_t i = 0; i < ms.n && !is_stored; i++)
-        ms.p[i].stored = TEXT_NONE;
-    return ms;
-}
-
-static int64_t seconds_of(const struct manager *m)
-{
-    int64_t ns;
-
-    return m->time.n && clock_parse_rfc3339(m->time, &ns) ? ns / 1000000000 : 0;
-}
-
-static int by_order(const void *x, const void *y)
-{
-    const struct manager *a = x, *b = y;
-    int64_t at_a = seconds_of(a), at_b = seconds_of(b);
-    int c;
-
-    if (a->is_apply != b->is_apply)
-        return a->is_apply ? -1 : 1;
-    if (at_a != at_b)
-        return at_a < at_b ? -1 : 1;
-    c = text_cmp(a->name, b->name);
-    if (c == 0)
-        c = text_cmp(a->api_version, b->api_version);
-    return c ? c : text_cmp(a->subresource, b->subresource);
-}
-
-static struct value write_managers(struct arena *a, struct managers *ms)
-{
-    struct value list = value_list();
-
-    qsort(ms->p, ms->n, sizeof(*ms->p), by_order);
-    for (size_t i = 0; i < ms->n; i++) {
-        const struct manager *m = &ms->p[i];
-        struct value entry = value_object();
-        if (m->name.n)
-            value_add(a, &entry, TEXT("manager"), value_string(m->name));
-        value_add(a, &entry, TEXT("operation"), value_string(m->is_apply ? TEXT("Apply") : TEXT("Update")));
-        value_add(a, &entry, TEXT("apiVersion"), value_string(m->api_version));
-        if (m->time.n)
-            value_add(a, &entry, TEXT("time"), value_string(m->time));
-        value_add(a, &entry, TEXT("fieldsType"), value_string(TEXT("FieldsV1")));
-        value_add(a, &entry, TEXT("fieldsV1"),
-                  value_raw(m->stored.n && field_set_equal(m->fields, m->as_read) ? m->stored : field_set_write(a, m->fields)));
-        if (m->subresource.n)
-            value_add(a, &entry, TEXT("subresource"), value_string(m->subresource));
-        value_append(a, &list, entry);
-    }
-    return list;
-}
 
 /* --- what counts and what does not --- */
 
@@ -169,7 +38,7 @@ static const struct field_set *stripped(struct arena *a, const struct field_set 
 static int by_age(const void *x, const void *y)
 {
     const struct manager *a = *(struct manager *const *)x, *b = *(struct manager *const *)y;
-    int64_t at_a = seconds_of(a), at_b = seconds_of(b);
+    int64_t at_a = manager_seconds(a), at_b = manager_seconds(b);
 
     return at_a != at_b ? (at_a < at_b ? -1 : 1) : manager_cmp(a, b);
 }
@@ -295,14 +164,6 @@ static struct change change_of(const struct managing *m)
         .arena = m->arena, .kind = m->kind, .reset = field_set_of_names(m->arena, m->reset, m->n_reset)};
 }
 
-/* Who writes by way of the scale subresource has no time, as upstream's translation between the two objects loses it. Source:
- * kubernetes/apimachinery pkg/util/managedfields/scalehandler.go, ToParent. */
-static void set_time(const struct managing *m, struct manager *own)
-{
-    if (!text_is(m->subresource, "scale"))
-        own->time = now_text(m->arena);
-}
-
 /* Records the change from before to after, both of m's kind, as made by this manager. -1: that cannot be told. */
 static int record_update(const struct managing *m, struct managers *ms, const struct value *before, const struct value *after,
                          struct text name)
@@ -323,7 +184,7 @@ static int record_update(const struct managing *m, struct managers *ms, const st
         if (!own)
             own = managers_add(ms, &like);
         own->fields = field_set_union(m->arena, own->fields, fields);
-        set_time(m, own);
+        own->time = now_text(m->arena);
     }
     cap_updaters(ms);
     return 0;
@@ -345,11 +206,11 @@ static struct managers entries_for(const struct managing *m, const struct value 
         struct managers ms;
         if (is_reset(sent))
             return (struct managers){.arena = m->arena};
-        ms = managers_or_none(m->arena, sent, sent && before && value_equal(sent, before));
+        ms = managers_read_or_none(m->arena, sent, sent && before && value_equal(sent, before));
         if (ms.n)
             return ms;
     }
-    return managers_or_none(m->arena, before, true);
+    return managers_read_or_none(m->arena, before, true);
 }
 
 static void set_managed(struct arena *a, struct value *obj, struct managers *ms)
@@ -357,7 +218,7 @@ static void set_managed(struct arena *a, struct value *obj, struct managers *ms)
     struct value *metadata = value_object_at(a, obj, TEXT("metadata"));
 
     if (ms->n)
-        value_set(a, metadata, TEXT("managedFields"), write_managers(a, ms));
+        value_set(a, metadata, TEXT("managedFields"), managers_write(a, ms));
     else
         value_remove(metadata, TEXT("managedFields"));
 }
@@ -540,7 +401,7 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
 
     if (check_kind(m, patch, st) < 0)
         return -1;
-    if (read_managers(m->arena, value_at(live, "metadata", "managedFields", NULL), &ms, st) < 0)
+    if (managers_read(m->arena, value_at(live, "metadata", "managedFields", NULL), &ms, st) < 0)
         return status_wrap(st, "failed to decode managed fields");
     if (live && show(m, live, &now, st) < 0)
         return -1;
@@ -558,12 +419,12 @@ int managed_apply(const struct managing *m, const struct value *live, const stru
         if (!own->fields)
             managers_remove(&ms, own);
         else if (!*ret_is_same)
-            set_time(m, own);
+            own->time = now_text(m->arena);
     }
     if (text_is(m->manager, "kubectl"))
         renew_last_applied(m->arena, patch, &merged);
     *ret = merged;
-    *ret_managed = ms.n ? write_managers(m->arena, &ms) : value_null;
+    *ret_managed = ms.n ? managers_write(m->arena, &ms) : value_null;
     return 0;
 }
 

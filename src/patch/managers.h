@@ -28,6 +28,15 @@ void managers_remove_empty(struct managers *ms); /* those without fields */
 /* As upstream's identifiers of managers sort. */
 int manager_cmp(const struct manager *a, const struct manager *b);
 
+int64_t manager_seconds(const struct manager *m); /* its time; 0: none */
+
+/* The entries of metadata.managedFields, NULL being none; of one identity the last. BAD_REQUEST for what is no entry. */
+int managers_read(struct arena *a, const struct value *list, struct managers *ret, struct status *st);
+/* The same, or none at all. is_stored: the list was written here, so entries that stay are not written anew. */
+struct managers managers_read_or_none(struct arena *a, const struct value *list, bool is_stored);
+/* In upstream's order. */
+struct value managers_write(struct arena *a, struct managers *ms);
+
 /* One change of one object, in the version of the request. */
 struct change {
     struct arena *arena;
