@@ -292,6 +292,7 @@ struct resource_type {
     uint8_t n_columns;
     struct text storage_prefix; /* where kube-apiserver keeps it below /registry: "pods", "services/specs" */
     struct text storage_hash;   /* storageVersionHash of discovery */
+    bool is_kept_as_json;         /* stored as JSON whatever the storage's media type */
     struct text field_annotation; /* an annotation that counts as no metadata; empty: there is none */
     const struct resource_type *storage; /* the version that holds the stored objects; itself mostly */
 };
@@ -335,6 +336,8 @@ void schema_default(struct arena *a, const struct schema *s, struct value *v);
  * where `"resourceVersion":"N",` goes; SIZE_MAX, and nothing left out, if nothing follows there (an object without
  * creationTimestamp: never a stored one). */
 void schema_encode(struct buffer *b, const struct schema *s, const struct value *v, size_t *ret_rv_offset);
+/* A canonical tree as it comes back from protobuf, which does not know an empty list or map from none: what JSON always has is null. */
+void schema_forget_empty(const struct schema *s, struct value *v);
 /* Makes a tree canonical again that was changed by hand, all the way down: order, indexes, what JSON leaves out or always has. Values are
  * trusted to be of the right kind. */
 void schema_arrange(struct arena *a, const struct schema *s, struct value *v);

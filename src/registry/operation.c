@@ -155,6 +155,8 @@ void operation_arrange(struct operation *op, struct value *obj)
     value_set(op->arena, obj, TEXT("kind"), value_string(type->kind->gvk.kind));
     value_set(op->arena, obj, TEXT("apiVersion"), value_string(type->kind->api_version));
     schema_arrange(op->arena, type->kind->schema, obj);
+    if (!type->is_kept_as_json)
+        schema_forget_empty(type->kind->schema, obj);
 }
 
 void operation_validate(struct operation *op, const struct value *obj, const struct value *old,

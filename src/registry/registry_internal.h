@@ -60,7 +60,7 @@ void update_run(struct operation *op);
 void delete_run(struct operation *op);
 /* Sets or takes away orphan and foregroundDeletion, as the options, the object and its type say. */
 void delete_set_collector_finalizers(const struct operation *op, struct value *obj);
-/* Makes obj canonical, which hooks need not: before it is validated and encoded. */
+/* Makes obj canonical, which hooks need not, and as it will be stored: before it is validated and encoded. */
 void operation_arrange(struct operation *op, struct value *obj);
 /* For the client, with the answer. */
 void operation_warn(struct operation *op, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -73,7 +73,7 @@ static void count_generation(struct operation *op, struct value *obj, const stru
 
     if (!op->resource->storage->has_generation || (s->flags & STRATEGY_FIXED_GENERATION))
         return;
-    schema_arrange(op->arena, op->resource->storage->kind->schema, obj);
+    operation_arrange(op, obj);
     struct value *metadata = metadata_of(obj);
     if (differs(obj, old) ||
         ((s->flags & STRATEGY_COUNTS_LABELS) && !same_member(metadata, before, TEXT("labels"))) ||

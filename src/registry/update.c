@@ -15,7 +15,10 @@ static int check_uid(struct operation *op, struct text uid)
         return 0;
     return status_conflict(
         &op->st, type_of(op)->group, type_of(op)->name, op->name,
-        arena_printf(op->arena, "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+        arena_printf(op->arena,
+                     "StorageError: invalid object, Code: 4, Key: /registry/%.*s/%.*s, ResourceVersion: 0, AdditionalErrorMsg: "
+                     "Precondition failed: UID in precondition: %.*s, UID in object meta: %.*s",
+                     TEXT_ARG(op->resource->storage->storage_prefix), TEXT_ARG(operation_key(op->arena, op, op->name)),
                      TEXT_ARG(op->expected_uid), TEXT_ARG(uid)));
 }
 

@@ -81,6 +81,27 @@ static void encode_for_version(struct buffer *b, const struct schema *s, const s
     buffer_add_char(b, '}');
 }
 
+static void forget_empty(const struct schema_type *t, struct value *v)
+{
+    bool is_list = t->kind == TYPE_LIST && v->kind == VALUE_LIST, is_map = t->kind == TYPE_MAP && v->kind == VALUE_OBJECT;
+
+    if ((is_list || is_map) && v->n == 0)
+        *v = value_null;
+    else if (t->kind == TYPE_STRUCT && v->kind == VALUE_OBJECT)
+        schema_forget_empty(t->schema, v);
+    for (uint32_t i = 0; (is_list || is_map) && i < v->n; i++)
+        forget_empty(t->elem, is_list ? &v->items[i] : &v->members[i].value);
+}
+
+void schema_forget_empty(const struct schema *s, struct value *v)
+{
+    for (uint32_t i = 0; v->kind == VALUE_OBJECT && s->form == JSON_FORM_OBJECT && i < v->n; i++) {
+        uint32_t place = v->members[i].field;
+        if (place)
+            forget_empty(&s->fields[place - 1].type, &v->members[i].value);
+    }
+}
+
 void schema_encode(struct buffer *b, const struct schema *s, const struct value *v, size_t *ret_rv_offset)
 {
     CLEANUP(arena_freep) struct arena *scratch = NULL;

@@ -229,7 +229,7 @@ static bool holds(void *ctx, struct text path)
 static int encode_plain(struct storage *s, const struct storage_write *w, struct buffer *b, struct status *st)
 {
     struct text pieces[2];
-    if (s->stores_protobuf && object_has_protobuf(w->type))
+    if (s->stores_protobuf && !w->type->is_kept_as_json && object_has_protobuf(w->type))
         return object_stored_protobuf(w->object, b, st);
     object_stored(w->object, pieces);
     buffer_room(b, pieces[0].n + pieces[1].n);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets: stringData, which is written only, becomes data.
+/* Secrets: stringData, which is written only, becomes data as soon as a whole object is read, so that nobody owns a field of it; who
+ * applies owns what the configuration says.
  * Source: kubernetes pkg/registry/core/secret/strategy.go, pkg/apis/core/v1/conversion.go. */
 #include "base/base64.h"
 #include "registry/registry_internal.h"
 
-static void merge_string_data(struct operation *op, struct value *obj)
+static void merge_string_data(struct operation *op, struct value *obj, const struct value *old)
 {
     const struct value *plain = value_get(obj, TEXT("stringData"));
 
@@ -19,13 +20,7 @@ static void merge_string_data(struct operation *op, struct value *obj)
     value_remove(obj, TEXT("stringData"));
 }
 
-static void prepare_update(struct operation *op, struct value *obj, const struct value *old)
-{
-    merge_string_data(op, obj);
-}
-
 const struct strategy strategy_secrets = {
     .flags = STRATEGY_CHECKS_META_AGAIN,
-    .prepare_create = merge_string_data,
-    .prepare_update = prepare_update,
+    .convert = merge_string_data,
 };

@@ -127,7 +127,7 @@ struct resource_decl {
     struct place at;
     struct file *file;
     const char *name, *kind, *singular, *hash, *prefix, *storage_name, *field_annotation;
-    bool is_namespaced, is_optional, has_generation;
+    bool is_namespaced, is_optional, has_generation, is_kept_as_json;
     int verbs;
     strings short_names, categories;
     LIST(struct sub_decl) subs;

@@ -558,8 +558,9 @@ static void emit_resource(const struct resource_decl *r, size_t i)
     fprintf(out, ".kind=&schema_kinds[%d],", r->kind_ref->index);
     if (r->list_kind)
         fprintf(out, ".list_kind=&schema_kinds[%d],", r->list_kind->index);
-    fprintf(out, ".is_namespaced=%d,.is_on_by_default=%d,.has_status=has_status%zu,.has_generation=%d,.verbs=%d,",
-            r->is_namespaced, !r->is_optional, i, r->has_generation, r->verbs);
+    fprintf(out, ".is_namespaced=%d,.is_on_by_default=%d,.has_status=has_status%zu,.has_generation=%d,"
+                 ".is_kept_as_json=%d,.verbs=%d,",
+            r->is_namespaced, !r->is_optional, i, r->has_generation, r->is_kept_as_json, r->verbs);
     part_ref("short_names", "short_names", i, r->short_names.n);
     part_ref("categories", "categories", i, r->categories.n);
     part_ref("subs", "subs", i, r->subs.n);

@@ -440,6 +440,8 @@ static void resource_line(struct parser *p)
             r->is_optional = true;
         else if (strcmp(w, "generation") == 0)
             r->has_generation = true;
+        else if (strcmp(w, "kept-as-json") == 0)
+            r->is_kept_as_json = true;
         else if (strcmp(w, "scope=namespaced") == 0)
             r->is_namespaced = true;
         else if (strcmp(w, "scope=cluster") == 0)
