@@ -17,7 +17,7 @@ from server import REQUEST_SECONDS, Server
 
 START_SECONDS = 90
 STOP_SECONDS = 90
-# What keelson has not is off, so that the same objects are stored. Namespaces are told apart by both.
+# All that is on by default but for the life of namespaces: keelson has not all of it yet, and the same objects shall be stored.
 PLUGINS_OFF = ("LimitRanger,ServiceAccount,TaintNodesByCondition,PodSecurity,Priority,DefaultTolerationSeconds,DefaultStorageClass,"
                "StorageObjectInUseProtection,PodGroupProtection,PersistentVolumeClaimResize,RuntimeClass,CertificateApproval,"
                "CertificateSigning,ClusterTrustBundleAttest,CertificateSubjectRestriction,DefaultIngressClass,PodTopologyLabels,"
