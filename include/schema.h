@@ -169,7 +169,7 @@ struct schema_check {
     uint8_t format;                            /* enum format */
     uint8_t n_fields;
     const uint16_t *fields;   /* indexes: of the struct's, of the items' */
-    const struct text *texts; /* sorted */
+    const struct text *texts; /* in the order in which errors name them */
     size_t n_texts;
     schema_check_function function;
 };

@@ -79,7 +79,8 @@ static void complain(struct validation *w, const struct schema_check *c, enum fi
 
 /* --- checks of one value --- */
 
-static const struct value empty_string = {.kind = VALUE_STRING, .string = ""}, zero = {.kind = VALUE_INT};
+static const struct value empty_string = {.kind = VALUE_STRING, .string = ""}, zero = {.kind = VALUE_INT},
+                          empty_struct = {.kind = VALUE_OBJECT};
 
 /* What Go has where nothing is set. */
 static const struct value *zero_of(const struct schema_type *t)
@@ -372,6 +373,10 @@ static void check_spot(struct validation *w, const struct schema_check *c, const
     if (c->kind == CHECK_IMMUTABLE) {
         if (spot->has_counterpart)
             check_immutable(w, c, spot);
+        return;
+    }
+    if (is_unset && c->kind == CHECK_BELOW && spot->type->kind == TYPE_STRUCT && !spot->type->is_pointer) {
+        go_below(w, spot->type, spot->at, &empty_struct, spot->old); /* in Go it is there all the same */
         return;
     }
     if (is_unset && !c->is_for_unset)

@@ -88,7 +88,7 @@ static int compare_strings(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* enum: the values of the field's enum; enum=A,B: these */
+/* enum: the values of the field's enum, sorted; enum=A,B: these, named in this order */
 static void texts_check(const struct line *l, const char *values)
 {
     strings list = {0};
@@ -100,8 +100,8 @@ static void texts_check(const struct line *l, const char *values)
             fail(l->decl->at, "the field has no enum");
         for (size_t i = 0; i < l->field->enum_ref->values.n; i++)
             *PUSH(&list) = l->field->enum_ref->values.p[i];
+        qsort(list.p, list.n, sizeof *list.p, compare_strings);
     }
-    qsort(list.p, list.n, sizeof *list.p, compare_strings);
     open_check(l, "CHECK_ENUM");
     fprintf(out, ".n_texts=%zu,.texts=(const struct text[]){", list.n);
     for (size_t i = 0; i < list.n; i++) {
@@ -222,7 +222,7 @@ static void item(const struct line *l, const char *w, bool *has_range, bool *has
 {
     const char *v;
 
-    if (plain_item(l, w)) {
+    if (plain_item(l, w) || strcmp(w, "skip") == 0) {
         return;
     } else if (strcmp(w, "below") == 0) {
         const struct type_expr *t = &l->field->type;

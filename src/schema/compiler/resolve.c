@@ -144,7 +144,8 @@ static bool says_where_below(const struct type_decl *t, const char *field)
         const struct check_decl *c = &t->checks.p[i];
         const char *path = c->path ? c->path : t->fields.p[c->n_above - 1].name;
         for (size_t j = 0; j < c->items.n; j++)
-            if (strcmp(c->items.p[j], "below") == 0 && strcmp(path, field) == 0)
+            if ((strcmp(c->items.p[j], "below") == 0 || strcmp(c->items.p[j], "skip") == 0) &&
+                strcmp(path, field) == 0)
                 return true;
     }
     return false;
@@ -203,7 +204,8 @@ static void mark_checks(struct model *m)
             struct type_decl *t = m->types.p[i];
             bool has_checks = false;
             for (size_t j = 0; j < t->flat_checks.n; j++)
-                has_checks |= strcmp(t->flat_checks.p[j].items.p[0], "below") != 0;
+                has_checks |= strcmp(t->flat_checks.p[j].items.p[0], "below") != 0 &&
+                              strcmp(t->flat_checks.p[j].items.p[0], "skip") != 0;
             for (size_t j = 0; j < t->flat.n; j++)
                 has_checks |= leads_to_checks(&t->flat.p[j].type);
             if (has_checks && !t->has_checks)
