@@ -15,9 +15,11 @@ CHECK(annotations);
 CHECK(port_or_name);
 CHECK(http_headers);
 CHECK(domain_path);
+CHECK(no_ip);
 
 /* validate_resources.c: quantities by the name of a resource */
 CHECK(container_resources);
+CHECK(container_resource_name);
 
 CHECK(limit_type);
 CHECK(limit_range_item);
@@ -68,6 +70,24 @@ CHECK(cron_schedule);
 CHECK(time_zone);
 CHECK(manual_selector);
 
+/* validate_networking.c */
+CHECK(http_path);
+CHECK(ip_block);
+CHECK(ingress_class_annotation);
+CHECK(ingress_backend);
+CHECK(ingress_status_ip);
+CHECK(host);
+CHECK(lone_ip_block);
+CHECK(policy_port);
+CHECK(policy_types);
+CHECK(service_cidrs);
+
+/* validate_autoscaling.c */
+CHECK(scale_target);
+CHECK(described_object);
+CHECK(metrics_to_zero);
+CHECK(one_metric_source);
+
 /* --- for these functions --- */
 
 static inline uint32_t
@@ -97,5 +117,7 @@ bool selector_is_good(const struct value *selector);
 bool differs_at(const struct value *v, const struct value *old, struct text name);
 bool differs_besides(const struct value *v, const struct value *old, const struct text *names,
                      size_t n); /* any but these */
+void check_invalid_text(struct validation *w, const struct field_path *at, struct text bad,
+                        const char *words);
 void check_not_supported(struct validation *w, const struct field_path *at, struct text t,
                          const char *const *supported, size_t n);

@@ -67,7 +67,22 @@ CHECK(domain_path)
     check_format_at(w, at, FORMAT_HTTP_PATH, text_from(t, (size_t)slash + 1));
 }
 
+CHECK(no_ip)
+{
+    struct format_ip ip;
+
+    if (format_ip_read(value_text(v), &ip))
+        check_error(w, FIELD_INVALID, at, v, "must be a DNS name, not an IP address");
+}
+
 /* --- for other functions --- */
+
+void check_invalid_text(struct validation *w, const struct field_path *at, struct text bad, const char *words)
+{
+    struct value v = value_string(bad);
+
+    check_error(w, FIELD_INVALID, at, &v, "%s", words);
+}
 
 void seen_deinit(struct seen_texts *s)
 {

@@ -432,3 +432,8 @@ CHECK(quota_update)
         check_error(w, FIELD_INVALID, PATH_FIELD(at, "scopes"), scopes ? scopes : &value_null,
                     "field is immutable");
 }
+
+CHECK(container_resource_name)
+{
+    check_name(w, at, value_text(v));
+}
