@@ -22,7 +22,7 @@ const struct admission_plugin *const admission_plugins[] = {
     &plugin_node_taint,
     NOT_BUILT("AlwaysPullImages", false),
     NOT_BUILT("ImagePolicyWebhook", false),
-    NOT_BUILT("PodSecurity", true),
+    &plugin_pod_security,
     NOT_BUILT("PodNodeSelector", false),
     &plugin_priority,
     &plugin_default_toleration_seconds,

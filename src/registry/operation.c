@@ -194,7 +194,7 @@ static struct admission_attributes attributes_of(struct operation *op, struct va
         .sub = op->sub,
         .kind = op->resource->storage->kind,
         .namespace = op->namespace,
-        .name = op->name.n ? op->name : value_get_text(metadata_of(obj), TEXT("name")),
+        .name = op->name.n || op->generates_name ? op->name : value_get_text(metadata_of(obj), TEXT("name")),
         .object = obj,
         .old = old,
         .user = op->user,
