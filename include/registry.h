@@ -53,8 +53,8 @@ struct admission_attributes {
  * update.
  * Waiting: on an event loop or the committer thread nobody waits. may_wait is asked first, with attributes that have no objects
  * yet: true sends the request to a worker before its operation begins, with may_block set. Such an operation stays there: when
- * another writer was quicker it is tried again on a worker, not on the committer thread (registry_options.workers; registry_run: on
- * the thread that waits). Where may_block is not set nobody foresaw a reason to wait: what has come about since then counts as
+ * another writer was quicker it is tried again on a worker, not on the committer thread, and so it goes on once it has taken what it
+ * needs beside the object (registry_options.workers; registry_run: on the thread that waits). Where may_block is not set nobody foresaw a reason to wait: what has come about since then counts as
  * having come after the request. */
 struct admission_hooks {
     int (*admit)(void *ctx, struct admission_attributes *a, struct status *st);
@@ -75,6 +75,12 @@ struct resource {
     const struct resource *next;         /* in the table's order */
 };
 
+/* What services get their addresses and ports of. */
+struct service_options {
+    struct text ranges[2]; /* CIDRs as Go prints them, of different families; the first is the default. The second may be empty. */
+    uint32_t port_base, n_ports; /* node ports */
+};
+
 struct registry_options {
     struct storage *storage; /* borrowed, as all of them */
     /* Stores of some resources: who has a cache of a type is its store. Revisions of two stores have nothing in common. */
@@ -84,12 +90,15 @@ struct registry_options {
     bool (*is_served)(void *ctx, const struct resource_type *type);
     void *ctx;
     int64_t event_ttl_ms; /* 0: events stay */
-    struct workers *workers; /* borrowed: for operations that may block and are tried again; NULL: the committer thread tries */
+    struct workers *workers; /* borrowed: for operations that may block and go on later; NULL: the committer thread does */
+    const struct service_options *services; /* copied; NULL: services get neither addresses nor ports */
 };
 /* Every storage type that a served resource needs: for storage_start, which comes first. is_served NULL: all that is on by
  * default. Not for threads: start-up calls it. Lives until the next call. */
 const struct resource_type *const *registry_storage_types(bool (*is_served)(void *, const struct resource_type *),
                                                           void *ctx, size_t *ret_n);
+/* The type in whose store this one lies: itself, but for what is of no API. */
+const struct resource_type *registry_kept_beside(const struct resource_type *type);
 int registry_start(const struct registry_options *opt, struct registry **ret, struct status *st);
 void registry_stop(struct registry *reg);
 const struct resource *registry_find(const struct registry *reg, struct text group, struct text version,
@@ -133,6 +142,23 @@ struct field_resets {
     const char *const *const *paths; /* of names: {"spec", NULL} */
     size_t n;
 };
+/* What writing an object takes beside the object itself and nobody else may then have: addresses, ports. All of it is asynchronous,
+ * made of operations of its own. Only for writes of the object's own path, not of subresources; several attempts of one
+ * operation take and give back each time.
+ *
+ *   (nothing) --take--> held --the object is written, or will not be--> settle --> (nothing) --the object is gone--> let_go
+ */
+struct strategy_claims {
+    /* Before the strategy prepares and validates obj: takes what it needs and says it in obj; sets op->claim to be settled. Then calls
+     * operation_claimed, with op->st set when that cannot be done; op->claim must be NULL then. Takes op->may_block away before
+     * another thread may have a hand in it. */
+    void (*take)(struct operation *op, struct value *obj, const struct value *old /* NULL: create */);
+    /* Gives back what old had and obj has no more, or, when nothing was written, what take took; then operation_settled. */
+    void (*settle)(struct operation *op, bool is_written);
+    /* op->current is removed: gives back what it had; then operation_settled. */
+    void (*let_go)(struct operation *op);
+};
+
 struct strategy {
     const struct field_resets *resets; /* fields that nobody comes to own, where the general rule does not hold; NULL: it does */
     uint16_t flags;          /* enum strategy_flag */
@@ -152,6 +178,7 @@ struct strategy {
     /* Finalizers besides metadata's (namespaces): true while the object must stay. */
     bool (*holds)(const struct value *obj);
     enum delete_plan (*begin_delete)(struct operation *op, struct value *obj);
+    const struct strategy_claims *claims; /* NULL: nothing */
 };
 /* Of a storage type; never NULL. */
 const struct strategy *strategy_find(const struct resource_type *type);
@@ -216,10 +243,17 @@ struct operation {
     struct object *current, *written; /* one reference each */
     void (*proceed)(struct operation *op);
     void (*again)(struct operation *op); /* from the start, with what is stored by then */
-    void (*retry)(struct operation *op); /* has again called on a thread of the submitter's; NULL: the registry sees to it */
-    struct work work;                    /* of a worker that tries again */
+    void (*next)(struct operation *op);  /* what a thread that may block shall call */
+    void (*resume)(struct operation *op); /* has next called on a thread of the submitter's; NULL: the registry sees to it */
+    struct work work;                    /* of a worker that goes on */
     bool is_for_workers;                 /* it was submitted with may_block */
     unsigned attempts;
+    struct value *obj; /* while it is worked on: in the arena, as old */
+    const struct value *old;
+    void *claim; /* of the strategy's claims; NULL: nothing is held */
+    void (*settled)(struct operation *op);
+    bool has_let_go;
+    bool demands_revision; /* CREATE with a resourceVersion */
     bool removes_next;   /* DELETE: the object is stored for a last time, then removed */
     bool is_fresh;       /* it goes by a state that was the newest after the operation began */
     bool is_namespace_fresh; /* the same of its namespace, when that lies in another store */
@@ -263,6 +297,12 @@ enum pod_reference {
 typedef void (*pod_reference_visitor)(void *ctx, enum pod_reference what, struct text name);
 /* Calls visit for whatever of its namespace the pod's tree names, repeats included. */
 void pod_references(struct arena *a, const struct value *pod, pod_reference_visitor visit, void *ctx);
+
+/* --- services --- */
+
+/* Addresses and node ports against the services: what nobody has is given back, what somebody has is taken. Makes the object of the
+ * node ports, before which none is given. At start and now and then; one thread, which it blocks. Without service_options nothing. */
+int registry_repair_services(struct registry *reg, struct status *st);
 
 /* --- reading --- */
 

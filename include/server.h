@@ -73,7 +73,7 @@ struct settings {
     int64_t default_not_ready_toleration_seconds, default_unreachable_toleration_seconds;
     /* API enablement, misc */
     struct text_list runtime_config; /* key=value */
-    const char *service_cluster_ip_range;
+    const char *service_cluster_ip_range, *service_node_port_range;
     /* logs */
     int64_t v;
     const char *vmodule;

@@ -95,11 +95,35 @@ static bool has_revision(struct text t)
     return text_to_u64(t, &revision) && revision != 0;
 }
 
+/* Everything is taken that the object needs. */
+static void store_new(struct operation *op)
+{
+    struct value *obj = op->obj;
+
+    strategy_prepare_create(op, obj);
+    operation_arrange(op, obj);
+    if (validate(op, obj) < 0 || operation_admit_last(op, obj, NULL) < 0 || operation_encode(op, obj) < 0) {
+        operation_fail(op);
+        return;
+    }
+    if (op->is_dry_run) {
+        try_dry(op);
+        return;
+    }
+    if (op->demands_revision) {
+        status_set(&op->st, STATUS_UNKNOWN, "resourceVersion should not be set on objects to be created");
+        operation_fail(op);
+        return;
+    }
+    operation_write(op, WRITE_PUT, created);
+}
+
 void create_object(struct operation *op, struct value *obj)
 {
     struct value *metadata = value_object_at(op->arena, obj, TEXT("metadata"));
-    struct text sent_revision = value_get_text(metadata, TEXT("resourceVersion"));
 
+    op->demands_revision =
+        op->kind == OPERATION_CREATE && has_revision(value_get_text(metadata, TEXT("resourceVersion")));
     if (registry_check_identity(op->arena, op->resource, op->namespace, TEXT_NONE, obj, &op->st) < 0) {
         operation_fail(op);
         return;
@@ -119,22 +143,7 @@ void create_object(struct operation *op, struct value *obj)
     if (wants_a_name(obj))
         value_set(op->arena, metadata, TEXT("name"),
                   value_string(name_generate(op->arena, value_get_text(metadata, TEXT("generateName")))));
-    strategy_prepare_create(op, obj);
-    operation_arrange(op, obj);
-    if (validate(op, obj) < 0 || operation_admit_last(op, obj, NULL) < 0 || operation_encode(op, obj) < 0) {
-        operation_fail(op);
-        return;
-    }
-    if (op->is_dry_run) {
-        try_dry(op);
-        return;
-    }
-    if (op->kind == OPERATION_CREATE && has_revision(sent_revision)) {
-        status_set(&op->st, STATUS_UNKNOWN, "resourceVersion should not be set on objects to be created");
-        operation_fail(op);
-        return;
-    }
-    operation_write(op, WRITE_PUT, created);
+    operation_claim(op, obj, NULL, store_new);
 }
 
 void create_run(struct operation *op)
@@ -143,8 +152,9 @@ void create_run(struct operation *op)
     if (op->attempts++ == 0)
         op->generates_name = wants_a_name(&op->object);
     if (op->generates_name || !storage_is_sole_writer(op->resource->store)) { /* as it came, for another try */
-        struct value copy = value_copy(op->arena, &op->object);
-        create_object(op, &copy);
+        struct value *copy = ARENA_NEW(op->arena, struct value);
+        *copy = value_copy(op->arena, &op->object);
+        create_object(op, copy);
     } else {
         create_object(op, &op->object);
     }

@@ -8,25 +8,27 @@
 #define ATTEMPTS_MAX 1000 /* each lost race means that another writer won: this is no livelock */
 #define OBJECT_BYTES_MAX ((size_t)3 * 1024 * 1024) /* patches must not make what no body may bring */
 
-/* --- another try --- */
+/* --- back to where it may block --- */
 
-static void retry_on_worker(struct work *w)
+static void go_on_here(struct work *w)
 {
     struct operation *op = CONTAINER_OF(w, struct operation, work);
 
     op->may_block = true;
-    op->again(op);
+    op->next(op);
 }
 
-void operation_retry(struct operation *op)
+/* next, on a thread that may do what the operation may. */
+static void go_on(struct operation *op, void (*next)(struct operation *op))
 {
-    if (op->retry) {
-        op->retry(op);
+    op->next = next;
+    if (op->resume) {
+        op->resume(op);
     } else if (op->is_for_workers && op->registry->workers) {
-        op->work.run = retry_on_worker;
+        op->work.run = go_on_here;
         workers_add(op->registry->workers, &op->work);
     } else {
-        op->again(op);
+        next(op);
     }
 }
 
@@ -59,7 +61,7 @@ static void refreshed(void *ctx, struct status *st)
         status_move(&op->st, st);
         op->done(op);
     } else {
-        operation_retry(op);
+        go_on(op, op->again);
     }
 }
 
@@ -75,9 +77,86 @@ static bool decide_anew(struct operation *op)
     return true;
 }
 
-void operation_finish(struct operation *op)
+/* --- what is taken for a write ------------------------------------------------------------------------------------ */
+
+void operation_claim(struct operation *op, struct value *obj, const struct value *old, void (*proceed)(struct operation *op))
+{
+    const struct strategy_claims *claims = op->resource->strategy->claims;
+
+    op->obj = obj;
+    op->old = old;
+    op->proceed = proceed;
+    if (claims && !op->sub)
+        claims->take(op, obj, old);
+    else
+        proceed(op);
+}
+
+void operation_claimed(struct operation *op)
+{
+    if (op->st.reason != STATUS_OK)
+        operation_fail(op);
+    else if (op->may_block)
+        op->proceed(op);
+    else
+        go_on(op, op->proceed);
+}
+
+static void settle(struct operation *op, bool is_written, void (*next)(struct operation *op))
+{
+    op->settled = next;
+    if (op->claim)
+        op->resource->strategy->claims->settle(op, is_written);
+    else
+        next(op);
+}
+
+void operation_settled(struct operation *op)
+{
+    op->claim = NULL;
+    op->settled(op);
+}
+
+static void try_again(struct operation *op)
+{
+    go_on(op, op->again);
+}
+
+void operation_retry(struct operation *op)
+{
+    settle(op, false, try_again);
+}
+
+/* --- the end ------------------------------------------------------------------------------------------------------ */
+
+static void end(struct operation *op)
 {
     if (op->was_unchanged && decide_anew(op))
+        return;
+    op->done(op);
+}
+
+static void let_go(struct operation *op)
+{
+    const struct strategy_claims *claims = op->resource->strategy->claims;
+
+    if (!claims || !op->was_removed || op->is_dry_run || op->has_let_go || op->current->is_unreadable) {
+        end(op);
+        return;
+    }
+    op->has_let_go = true;
+    op->settled = end;
+    claims->let_go(op);
+}
+
+void operation_finish(struct operation *op)
+{
+    settle(op, !op->was_unchanged && !op->was_removed, let_go);
+}
+
+static void end_failed(struct operation *op)
+{
+    if (op->kind != OPERATION_CREATE && decide_anew(op))
         return;
     op->done(op);
 }
@@ -86,9 +165,7 @@ void operation_fail(struct operation *op)
 {
     if (op->st.reason == STATUS_OK)
         status_set(&op->st, STATUS_INTERNAL_ERROR, "the operation failed without saying why");
-    if (op->kind != OPERATION_CREATE && decide_anew(op))
-        return;
-    op->done(op);
+    settle(op, false, end_failed);
 }
 
 void operation_fail_unseen(struct operation *op)
@@ -264,6 +341,8 @@ static void written(struct storage_write *w)
     if (w->result == WRITE_FAILED) {
         status_move(&op->st, &w->st);
         op->is_fresh = true; /* the store itself has spoken */
+        if (op->st.reason == STATUS_TIMEOUT)
+            op->claim = NULL; /* perhaps it was written after all: better kept for nothing than had by two */
         operation_fail(op);
         return;
     }

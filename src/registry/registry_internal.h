@@ -12,6 +12,7 @@ struct registry {
     const struct resource *namespaces; /* NULL: not served */
     struct workers *workers; /* may be NULL */
     int64_t event_ttl_ms;
+    struct services *services; /* NULL: they get nothing */
 };
 
 /* --- trees --- */
@@ -53,6 +54,11 @@ void operation_fail_unseen(struct operation *op);
 /* Prepares obj by the strategy for creation or update, as data and hooks say. */
 void strategy_prepare_create(struct operation *op, struct value *obj);
 void strategy_prepare_update(struct operation *op, struct value *obj, const struct value *old);
+/* Takes what obj needs by the strategy's claims, then calls proceed; obj and old lie in the arena. What fails after it gives back
+ * by operation_fail. */
+void operation_claim(struct operation *op, struct value *obj, const struct value *old, void (*proceed)(struct operation *op));
+void operation_claimed(struct operation *op); /* by the claims: op->st says whether it worked */
+void operation_settled(struct operation *op);
 /* Both run to the point where a write is queued or the operation ends. */
 void create_run(struct operation *op);
 void create_object(struct operation *op, struct value *obj); /* the part that create on update shares */
@@ -74,7 +80,7 @@ void operation_validate(struct operation *op, const struct value *obj, const str
 /* What admission says in its two phases; 0 without any. old NULL: a creation; obj NULL: a deletion. */
 int operation_admit(struct operation *op, struct value *obj, const struct value *old);
 int operation_admit_last(struct operation *op, struct value *obj, const struct value *old);
-/* Another writer was quicker: calls op->again, on a thread that may block if the operation may. */
+/* Another writer was quicker: gives back what was taken and calls op->again, on a thread that may block if the operation may. */
 void operation_retry(struct operation *op);
 /* What the resource's guard says; 0 without one. */
 int operation_guard(struct operation *op, const struct value *obj, const struct value *old);

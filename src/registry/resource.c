@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/features.h"
+#include "registry/core/service.h"
 #include "registry_internal.h"
 
 static bool serves(bool (*is_served)(void *, const struct resource_type *), void *ctx,
@@ -30,7 +31,7 @@ registry_storage_types(bool (*is_served)(void *, const struct resource_type *), 
     size_t n = 0;
 
     free(types);
-    types = xcalloc(n_schema_resources, sizeof(*types));
+    types = xcalloc(n_schema_resources + 1, sizeof(*types));
     for (size_t i = 0; i < n_schema_resources; i++) {
         const struct resource_type *type = &schema_resources[i], *storage = storage_type_of(type);
         size_t k = 0;
@@ -41,8 +42,14 @@ registry_storage_types(bool (*is_served)(void *, const struct resource_type *), 
         if (k == n)
             types[n++] = storage;
     }
+    types[n++] = node_ports_type();
     *ret_n = n;
     return types;
+}
+
+const struct resource_type *registry_kept_beside(const struct resource_type *type)
+{
+    return type == node_ports_type() ? schema_resource_find(TEXT_NONE, TEXT("v1"), TEXT("services")) : type;
 }
 
 static struct text path_of(struct arena *a, struct text group, struct text version, struct text name)
@@ -95,6 +102,7 @@ int registry_start(const struct registry_options *opt, struct registry **ret, st
         }
     }
     reg->namespaces = registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("namespaces"));
+    reg->services = services_new(opt, registry_find(reg, TEXT_NONE, TEXT("v1"), TEXT("services")));
     *ret = reg;
     return 0;
 }
@@ -103,6 +111,7 @@ void registry_stop(struct registry *reg)
 {
     if (!reg)
         return;
+    services_free(reg->services);
     map_deinit(&reg->by_path);
     arena_free(reg->arena);
     free(reg->resources);

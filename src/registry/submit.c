@@ -35,7 +35,7 @@ static void wake(struct operation *op)
     pthread_mutex_unlock(&w->mu);
 }
 
-static void wake_to_retry(struct operation *op)
+static void wake_to_go_on(struct operation *op)
 {
     struct waiter *w = op->ctx;
 
@@ -46,7 +46,7 @@ static void wake_to_retry(struct operation *op)
 }
 
 /* False: the operation has ended. */
-static bool wait_for_retry(struct waiter *w)
+static bool wait_to_go_on(struct waiter *w)
 {
     bool is_again;
 
@@ -66,12 +66,12 @@ int registry_run(struct operation *op)
 
     op->ctx = &w;
     op->done = wake;
-    op->retry = wake_to_retry;
+    op->resume = wake_to_go_on;
     op->may_block = true;
     registry_submit(op);
-    while (wait_for_retry(&w)) {
+    while (wait_to_go_on(&w)) {
         op->may_block = true;
-        op->again(op);
+        op->next(op);
     }
     pthread_cond_destroy(&w.ended);
     pthread_mutex_destroy(&w.mu);

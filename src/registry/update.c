@@ -153,35 +153,47 @@ static int make_new(struct operation *op, const struct value *old, struct value 
     if (operation_admit(op, obj, old) < 0 || operation_guard(op, obj, old) < 0 || check_revision(op, obj) < 0)
         return -1;
     keep_member(op->arena, metadata_of(obj), metadata_of(old), TEXT("generation"));
+    return 0;
+}
+
+/* Everything is taken that the object needs. */
+static void store_changed(struct operation *op)
+{
+    struct value *obj = op->obj;
+    const struct value *old = op->old;
+
     strategy_prepare_update(op, obj, old);
     keep_system_fields(op, obj, old);
     operation_arrange(op, obj);
     keep_managed_times(op, obj, old);
-    return validate(op, obj, old) < 0 ? -1 : operation_admit_last(op, obj, old);
+    if (validate(op, obj, old) < 0 || operation_admit_last(op, obj, old) < 0 || operation_encode(op, obj) < 0)
+        operation_fail(op);
+    else
+        store(op, ends_deletion(op, obj, old));
 }
 
 static void create_instead(struct operation *op)
 {
-    struct value obj;
+    struct value *obj = ARENA_NEW(op->arena, struct value);
 
     if (!op->may_create && !(op->resource->strategy->flags & STRATEGY_CREATE_ON_UPDATE)) {
         status_not_found(&op->st, type_of(op)->group, type_of(op)->name, op->name);
         operation_fail(op);
         return;
     }
-    if (check_uid(op, TEXT_NONE) < 0 || op->transform(op, NULL, NULL, &obj, &op->st) < 0 ||
-        registry_check_identity(op->arena, op->resource, op->namespace, op->name, &obj, &op->st) < 0) {
+    if (check_uid(op, TEXT_NONE) < 0 || op->transform(op, NULL, NULL, obj, &op->st) < 0 ||
+        registry_check_identity(op->arena, op->resource, op->namespace, op->name, obj, &op->st) < 0) {
         operation_fail(op);
         return;
     }
-    create_object(op, &obj);
+    create_object(op, obj);
 }
 
 void update_run(struct operation *op)
 {
-    struct value old, obj;
+    struct value *old = ARENA_NEW(op->arena, struct value), *obj = ARENA_NEW(op->arena, struct value);
 
-    if (operation_load(op, &old) < 0) {
+    if (operation_load(op, old) < 0) {
         operation_fail(op);
         return;
     }
@@ -189,10 +201,9 @@ void update_run(struct operation *op)
         create_instead(op);
         return;
     }
-    if (check_uid(op, op->current->uid) < 0 || make_new(op, &old, &obj) < 0 ||
-        operation_encode(op, &obj) < 0) {
+    if (check_uid(op, op->current->uid) < 0 || make_new(op, old, obj) < 0) {
         operation_fail(op);
         return;
     }
-    store(op, ends_deletion(op, &obj, &old));
+    operation_claim(op, obj, old, store_changed);
 }

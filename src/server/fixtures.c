@@ -2,6 +2,8 @@
 /* A fixture is read, defaulted and created as if a client had sent it; one that is kept up replaces what says otherwise. */
 #include "server/fixtures.h"
 
+#define MANAGER TEXT("kube-apiserver") /* upstream's name for what the server writes by itself */
+
 /* registry_run needs the operation's own ctx. */
 struct replacement {
     struct operation op;
@@ -41,6 +43,7 @@ static int keep_up(const struct registry *reg, const struct resource *res, const
                                    .arena = a,
                                    .namespace = text_of(f->namespace),
                                    .name = value_text(value_at(wanted, "metadata", "name", NULL)),
+                                   .field_manager = MANAGER,
                                    .transform = replace_with_fixture},
                             .wanted = wanted};
     int rc = registry_run(&r.op);
@@ -48,6 +51,15 @@ static int keep_up(const struct registry *reg, const struct resource *res, const
         status_move(st, &r.op.st);
     operation_clear(&r.op);
     return rc;
+}
+
+/* As the caches know it: creating would take for it first what it has (the address of a service). */
+static bool is_there(const struct resource *res, const struct fixture *f, struct text name)
+{
+    CLEANUP(status_clear) struct status st = {0};
+    CLEANUP(object_unrefp) struct object *o = NULL;
+
+    return registry_get(res, text_of(f->namespace), name, &o, &st) == 0;
 }
 
 int fixture_ensure(const struct registry *reg, const struct fixture *f, struct status *st)
@@ -61,11 +73,14 @@ int fixture_ensure(const struct registry *reg, const struct fixture *f, struct s
         return 0; /* switched off by --runtime-config */
     if (decode_fixture(a, res, f->json, &object, st) < 0)
         return -1;
+    if (!f->is_kept_up && is_there(res, f, value_text(value_at(&object, "metadata", "name", NULL))))
+        return 0;
     struct operation op = {.kind = OPERATION_CREATE,
                            .registry = reg,
                            .resource = res,
                            .arena = a,
                            .namespace = text_of(f->namespace),
+                           .field_manager = MANAGER,
                            .object = value_copy(a, &object)};
     int rc = registry_run(&op);
     if (rc < 0 && op.st.reason == STATUS_ALREADY_EXISTS)

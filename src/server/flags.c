@@ -222,7 +222,10 @@ const struct flag flags[] = {
     {"apiserver-count", 0, FLAG_INT, "1", AT(apiserver_count), "misc",
      "How many API servers there are, for --endpoint-reconciler-type=master-count. Deprecated."},
     {"service-cluster-ip-range", 0, FLAG_STRING, "10.0.0.0/24", AT(service_cluster_ip_range), "misc",
-     "CIDR of the services' cluster IPs; the kubernetes service has the first."},
+     "CIDR of the services' cluster IPs, or one of each IP family with a comma between; the kubernetes service has the first "
+     "address."},
+    {"service-node-port-range", 0, FLAG_STRING, "30000-32767", AT(service_node_port_range), "misc",
+     "Ports on the nodes that services of the types NodePort and LoadBalancer get: FIRST-LAST, FIRST+MORE or one port."},
     {"service-account-signing-key-file", 0, FLAG_STRING, "", AT(service_account_signing_key_file), "misc",
      "PEM file of the key that signs new tokens of service accounts. Empty: a key of the server's own making."},
 

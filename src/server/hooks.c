@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The objects that a fresh server makes by itself: the four system namespaces, the policy of RBAC, the kubernetes service
- * and, where it is the only server, its endpoints (see presence.c for the others). They are written as JSON, with the few
- * values of this server filled in; what is there already is left alone, but for the endpoints. */
+/* The objects that a fresh server makes by itself: the four system namespaces, the policy of RBAC, the range of the services'
+ * addresses, the kubernetes service and, where it is the only server, its endpoints (see presence.c for the others). They are
+ * written as JSON, with the few values of this server filled in; what is there already is left alone, but for the endpoints. */
 #include "server/hooks.h"
-
-#include <arpa/inet.h>
 
 #include "authz.h"
 #include "server/fixtures.h"
+#include "server/service_upkeep.h"
 
 static int make_namespaces(const struct hook_context *ctx, struct status *st)
 {
@@ -25,30 +24,31 @@ static int make_namespaces(const struct hook_context *ctx, struct status *st)
     return 0;
 }
 
+/* The service may have to wait: another server is about to make it, or its address is taken still; the rounds try again. */
 static int make_kubernetes_service(const struct hook_context *ctx, struct status *st)
 {
-    CLEANUP(arena_freep) struct arena *a = arena_new();
-    struct in6_addr unused;
-    const char *family = inet_pton(AF_INET6, ctx->service_ip, &unused) == 1 ? "IPv6" : "IPv4";
     const struct text own = text_of(ctx->advertise_address);
-    const struct fixture service = {
-        "", "v1", "services", "default",
-        arena_textf(a,
-                    "{\"metadata\":{\"name\":\"kubernetes\",\"namespace\":\"default\",\"labels\":{"
-                    "\"component\":\"apiserver\",\"provider\":\"kubernetes\"}},"
-                    "\"spec\":{\"ports\":[{\"name\":\"https\",\"protocol\":\"TCP\",\"port\":443,\"targetPort\":%u}],"
-                    "\"clusterIP\":\"%s\",\"clusterIPs\":[\"%s\"],\"type\":\"ClusterIP\",\"sessionAffinity\":\"None\","
-                    "\"ipFamilies\":[\"%s\"],\"ipFamilyPolicy\":\"SingleStack\",\"internalTrafficPolicy\":\"Cluster\"}}",
-                    ctx->secure_port, ctx->service_ip, ctx->service_ip, family),
-        false};
-    if (fixture_ensure(ctx->registry, &service, st) < 0)
-        return -1;
+
+    if (service_upkeep_make_kubernetes(ctx->registry, ctx->service_ip, ctx->secure_port, st) < 0) {
+        log_warning("The kubernetes service was not made", LOG_STR("error", st->message));
+        status_clear(st);
+    }
     /* Several servers take turns with the endpoints. */
     if (ctx->reconciler == RECONCILER_NONE || !ctx->is_alone)
         return 0;
     if (ctx->reconciler == RECONCILER_MASTER_COUNT)
         return service_endpoints_join(ctx->registry, own, ctx->secure_port, ctx->apiserver_count, st);
     return service_endpoints_write(ctx->registry, &own, 1, ctx->secure_port, st);
+}
+
+static int make_service_cidr(const struct hook_context *ctx, struct status *st)
+{
+    return service_upkeep_make_cidr(ctx->registry, ctx->services, st);
+}
+
+static int repair_services(const struct hook_context *ctx, struct status *st)
+{
+    return registry_repair_services(ctx->registry, st);
 }
 
 static int make_policy(const struct hook_context *ctx, struct status *st)
@@ -75,6 +75,8 @@ static int make_priority_classes(const struct hook_context *ctx, struct status *
 
 const struct hook hooks[] = {
     {"start-system-namespaces-controller", make_namespaces},
+    {"start-kubernetes-service-cidr-controller", make_service_cidr},
+    {"start-service-ip-repair-controllers", repair_services},
     {"rbac/bootstrap-roles", make_policy},
     {"scheduling/bootstrap-system-priority-classes", make_priority_classes},
     {"bootstrap-controller", make_kubernetes_service},

@@ -6,9 +6,10 @@
 #include "server/service_endpoints.h"
 
 struct hook_context {
-    const struct registry *registry;
+    struct registry *registry;
     const char *advertise_address; /* the endpoint of the kubernetes service */
     const char *service_ip;        /* the first of the range */
+    const struct service_options *services;
     uint16_t secure_port;
     enum reconciler reconciler;
     size_t apiserver_count; /* for RECONCILER_MASTER_COUNT */

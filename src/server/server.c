@@ -31,6 +31,8 @@
 #include "server/pki.h"
 #include "server/presence.h"
 #include "server/runtime_config.h"
+#include "server/service_ranges.h"
+#include "server/service_upkeep.h"
 #include "server/serving.h"
 #include "server/stores.h"
 
@@ -49,6 +51,7 @@ struct server {
     bool has_pki; /* the certificates are of our own making */
     const char *advertise_address, *service_ip;
     enum reconciler reconciler;
+    struct service_ranges services;
     struct workers *workers;
     struct timers *timers;
     struct runtime_config *runtime_config;
@@ -56,6 +59,7 @@ struct server {
     struct stores stores;
     struct registry *registry;
     struct presence *presence; /* NULL: no other servers */
+    struct service_upkeep *service_upkeep;
     struct lifecycle lifecycle;
     struct wiring wiring;
     struct aggregation *aggregation;
@@ -154,22 +158,9 @@ static int find_addresses(struct server *s, struct status *st)
     else
         s->advertise_address = own_address(s->arena);
 
-    /* The first address of the services' range, the network's own apart. */
-    const char *range = set->service_cluster_ip_range ? set->service_cluster_ip_range : "10.0.0.0/24";
-    struct text rest = text_of(range), ip, bits;
-    unsigned char raw[16];
-    char text[INET6_ADDRSTRLEN];
-    uint64_t n_bits;
-    text_split(&rest, ',', &bits); /* a second range is for the second family */
-    text_split(&bits, '/', &ip);
-    int family = text_find(ip, ':') >= 0 ? AF_INET6 : AF_INET;
-    size_t last = family == AF_INET ? 3 : 15;
-    if (inet_pton(family, arena_str(s->arena, ip), raw) != 1 || !bits.p || !text_to_u64(bits, &n_bits) ||
-        n_bits > 8 * (last + 1) - 2)
-        return status_set(st, STATUS_BAD_REQUEST, "--service-cluster-ip-range: \"%s\" is not a CIDR with room for services",
-                          range);
-    raw[last]++;
-    s->service_ip = arena_strdup(s->arena, inet_ntop(family, raw, text, sizeof(text)));
+    if (service_ranges_read(s->arena, set, &s->services, st) < 0)
+        return -1;
+    s->service_ip = s->services.first_ip;
     return 0;
 }
 
@@ -271,7 +262,8 @@ static int start_registry(struct server *s, struct status *st)
                                          .is_served = runtime_config_serves,
                                          .ctx = s->runtime_config,
                                          .event_ttl_ms = s->settings->event_ttl / 1000000,
-                                         .workers = s->workers};
+                                         .workers = s->workers,
+                                         .services = &s->services.options};
     return registry_start(&opt, &s->registry, st);
 }
 
@@ -403,6 +395,7 @@ static int run_hooks(struct server *s, struct status *st)
     const struct hook_context ctx = {.registry = s->registry,
                                      .advertise_address = s->advertise_address,
                                      .service_ip = s->service_ip,
+                                     .services = &s->services.options,
                                      .secure_port = listener_port(s->listener),
                                      .reconciler = s->reconciler,
                                      .apiserver_count = (size_t)s->settings->apiserver_count,
@@ -412,6 +405,13 @@ static int run_hooks(struct server *s, struct status *st)
             return status_wrap(st, "%s", hooks[i].name);
         atomic_store(&s->lifecycle.hook_is_done[i], true);
     }
+    const struct service_upkeep_options upkeep = {.registry = s->registry,
+                                                  .workers = s->workers,
+                                                  .timers = s->timers,
+                                                  .ranges = &s->services.options,
+                                                  .kubernetes_ip = s->service_ip,
+                                                  .port = ctx.secure_port};
+    s->service_upkeep = service_upkeep_start(&upkeep);
     if (!s->stores.leases)
         return 0;
     const struct presence_options presence = {.registry = s->registry,
@@ -453,6 +453,7 @@ static int start(struct server *s, struct status *st)
 static void stop(struct server *s)
 {
     presence_stop(s->presence); /* others shall not be sent here any more */
+    service_upkeep_stop(s->service_upkeep);
     serving_stop(s->serving);
     if (s->listener)
         listener_stop(s->listener, s->settings->shutdown_grace_period / 1000000);

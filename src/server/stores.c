@@ -78,7 +78,7 @@ static struct plan *make_plans(const struct stores_options *opt, const struct st
         plan_of(plans, ret_n, &overrides[i]);
     for (size_t i = 0; i <= n_types; i++) {
         const struct resource_type *type = i < n_types ? types[i] : &presence_lease_type;
-        const struct store_override *o = store_override_of(overrides, n_overrides, type);
+        const struct store_override *o = store_override_of(overrides, n_overrides, registry_kept_beside(type));
         if (i < n_types || set->etcd_servers.n)
             add_type(opt->arena, o ? plan_of(plans, ret_n, o) : plans, type, n_types + 1);
     }
