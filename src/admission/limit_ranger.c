@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LimitRanger: a namespace's limit ranges give containers what they do not ask for themselves, and bound what
  * containers, pods and claims ask for. Source: kubernetes plugin/pkg/admission/limitranger/admission.go. */
-#include "admission/pod_resources.h"
+#include "admission/plugin.h"
+#include "registry/quota.h"
 
 #define ANNOTATION TEXT("kubernetes.io/limit-ranger")
 #define MILLI_MAX (INT64_MAX / 1000)

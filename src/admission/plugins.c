@@ -50,7 +50,7 @@ const struct admission_plugin *const admission_plugins[] = {
     NOT_BUILT("MutatingAdmissionWebhook", true),
     NOT_BUILT("ValidatingAdmissionPolicy", true),
     NOT_BUILT("ValidatingAdmissionWebhook", true),
-    NOT_BUILT("ResourceQuota", true),
+    &plugin_resource_quota,
     NOT_BUILT("AlwaysDeny", false),
 };
 const size_t n_admission_plugins = N_ELEMENTS(admission_plugins);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pods: a class of service that follows from requests and limits, and deletion with grace.
  * Source: kubernetes pkg/registry/core/pod/strategy.go, pkg/apis/core/helper/qos. */
+#include "registry/quota.h"
 #include "registry/registry_internal.h"
 
 #define GRACE_DEFAULT_SECONDS 30
@@ -43,7 +44,7 @@ static void add_containers(struct arena *a, struct sums *s, const struct value *
     }
 }
 
-static struct text qos_class(struct arena *a, const struct value *spec)
+struct text pod_qos_class(struct arena *a, const struct value *spec)
 {
     struct sums s = {.is_limited = true};
     const struct value *whole = value_get(spec, TEXT("resources"));
@@ -94,7 +95,7 @@ static void prepare_create(struct operation *op, struct value *obj)
 
     value_set(op->arena, &status, TEXT("phase"), value_string(TEXT("Pending")));
     value_set(op->arena, &status, TEXT("qosClass"),
-              value_string(qos_class(op->arena, value_get(obj, TEXT("spec")))));
+              value_string(pod_qos_class(op->arena, value_get(obj, TEXT("spec")))));
     note_gates(op->arena, obj, &status);
     value_set(op->arena, obj, TEXT("status"), status);
 }

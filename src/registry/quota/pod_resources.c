@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The resources of a pod. Source: kubernetes/component-helpers resource/helpers.go (PodRequests, PodLimits).
  */
-#include "admission/pod_resources.h"
+#include "registry/quota.h"
 
 struct text quantity_text(struct arena *a, const struct value *v)
 {
     return v && v->kind == VALUE_INT ? arena_textf(a, "%lld", (long long)v->integer) : value_text(v);
+}
+
+static size_t list_size(const struct value *list)
+{
+    return list && list->kind == VALUE_LIST ? list->n : 0;
 }
 
 static size_t size_of(const struct value *object)
@@ -52,7 +57,7 @@ struct value pod_resources(struct arena *a, const struct value *spec, enum pod_r
     for (size_t i = 0; i < list_size(init); i++) {
         const struct value *own = value_at(&init->items[i], "resources", member.p, NULL);
         struct value then = value_object();
-        if (text_is(text_at(&init->items[i], "restartPolicy"), "Always")) {
+        if (text_is(value_get_text(&init->items[i], TEXT("restartPolicy")), "Always")) {
             quantities_add(a, &sum, own);
             quantities_add(a, &stay, own);
             raise_to(a, &most, &stay);
