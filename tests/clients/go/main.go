@@ -2,7 +2,8 @@
 
 // Informers of client-go against a running server: do they stay in step with it while objects come, change and go, in JSON and in
 // protobuf, is a watcher that does not read cut off without slowing them, and do reflectors end where a list does however often their
-// connections are cut; and does a pod come in by its token? Prints one line per check and the counts at the end.
+// connections are cut; and does a pod come in by its token? With the argument `replicas`: several servers behind one address, which
+// somebody ends and starts until our input ends (replicas.go). Prints one line per check and the counts at the end.
 package main
 
 import (
@@ -68,11 +69,15 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Second)
 	defer cancel()
 
-	applyTyped(client(config, ""))
-	podsComeInByToken(ctx, config)
-	informersStayInStep(ctx, config)
-	slowWatcherIsCutOff(ctx, config)
-	reflectorsOutliveCuts(ctx, config)
+	if len(os.Args) == 2 && os.Args[1] == "replicas" {
+		outliveReplicas(ctx, config)
+	} else {
+		applyTyped(client(config, ""))
+		podsComeInByToken(ctx, config)
+		informersStayInStep(ctx, config)
+		slowWatcherIsCutOff(ctx, config)
+		reflectorsOutliveCuts(ctx, config)
+	}
 
 	fmt.Printf("%d passed, %d failed\n", passed, failed)
 	if failed > 0 {
