@@ -265,6 +265,17 @@ const struct field_set *field_set_difference_deep(struct arena *a, const struct 
     return difference(a, x, y, true);
 }
 
+bool field_set_has_all(const struct field_set *s, const struct field_set *members)
+{
+    struct pair_walk w = walk_of(s, members);
+    const struct field_node *p, *q;
+
+    while (s != members && walk_next(&w, &p, &q))
+        if (q && ((q->is_member && !(p && p->is_member)) || !field_set_has_all(p ? p->below : NULL, q->below)))
+            return false;
+    return true;
+}
+
 bool field_set_equal(const struct field_set *x, const struct field_set *y)
 {
     if (x == y)

@@ -57,6 +57,7 @@ const struct field_set *field_set_difference(struct arena *a, const struct field
 /* The same, and with a member of y goes all that lies below it in x. */
 const struct field_set *field_set_difference_deep(struct arena *a, const struct field_set *x, const struct field_set *y);
 const struct field_node *field_set_find(const struct field_set *s, const struct path_element *at); /* NULL: nothing there */
+bool field_set_has_all(const struct field_set *s, const struct field_set *members); /* is none of members missing? */
 bool field_set_equal(const struct field_set *x, const struct field_set *y);
 /* Calls f with the path of each member, "." before each name; members before what lies below them. */
 void field_set_each(const struct field_set *s, struct arena *a, void (*f)(void *ctx, struct text path), void *ctx);

@@ -390,10 +390,9 @@ int managers_apply(struct managers *ms, const struct change *c, const struct val
     if (!own)
         own = managers_add(ms, who);
     own->api_version = who->api_version;
-    own->stored = TEXT_NONE;
     own->fields = field_set_difference_deep(a, typed_fields(a, t, applied), c->reset);
     /* Who leaves nothing out has nothing to prune. */
-    if (!text_eq(last.api_version, own->api_version) || field_set_difference(a, last.fields, own->fields))
+    if (!text_eq(last.api_version, own->api_version) || !field_set_has_all(own->fields, last.fields))
         prune(&(struct pruning){c, ms}, last.fields, last.api_version, &merged);
 
     struct versions vs = {.c = c, .before = live, .after = &merged};

@@ -32,23 +32,26 @@ static bool merge_members(struct merging *m, const struct shape *s, const struct
                           struct value *ret)
 {
     struct finder in_x = finder_of(m->arena, x), in_y = finder_of(m->arena, y);
-    struct value merged;
+    size_t n_x = x ? x->n : 0, n_y = y ? y->n : 0, n_shared = 0;
+    struct value_member *to = arena_alloc(m->arena, (n_x + n_y) * sizeof(*to));
     struct typed t;
     bool unused;
 
-    *ret = value_object();
-    for (size_t i = 0; x && i < x->n; i++) {
-        struct text key = member_key(&x->members[i]);
-        if (shape_of_member(s, &x->members[i], &t, &unused) &&
-            merge(m, t, &x->members[i].value, finder_get(&in_y, key), &merged))
-            value_add(m->arena, ret, key, merged);
+    *ret = (struct value){.kind = VALUE_OBJECT, .is_exact = true, .members = to};
+    for (size_t i = 0; i < n_x; i++) {
+        const struct value *other = finder_get(&in_y, member_key(&x->members[i]));
+        n_shared += other != NULL;
+        *to = x->members[i];
+        if (!other || (shape_of_member(s, &x->members[i], &t, &unused) && merge(m, t, &x->members[i].value, other, &to->value)))
+            to++;
     }
-    for (size_t i = 0; y && i < y->n; i++) {
-        struct text key = member_key(&y->members[i]);
-        if (!finder_get(&in_x, key) && shape_of_member(s, &y->members[i], &t, &unused) &&
-            merge(m, t, NULL, &y->members[i].value, &merged))
-            value_add(m->arena, ret, key, merged);
+    for (size_t i = 0; n_shared < n_y && i < n_y; i++) {
+        *to = y->members[i];
+        if (!finder_get(&in_x, member_key(&y->members[i])) && shape_of_member(s, &y->members[i], &t, &unused) &&
+            merge(m, t, NULL, &y->members[i].value, &to->value))
+            to++;
     }
+    ret->n = (uint32_t)(to - ret->members);
     return ret->n > 0;
 }
 
@@ -72,7 +75,9 @@ static void take(struct list_merge *l, const struct value *x, const struct value
 {
     struct value merged;
 
-    if (merge(l->m, l->s->item, x, y, &merged))
+    if (!y) /* nothing is said of it */
+        value_append(l->m->arena, l->out, *x);
+    else if (merge(l->m, l->s->item, x, y, &merged))
         value_append(l->m->arena, l->out, merged);
 }
 

@@ -172,6 +172,8 @@ START_TEST(operations_are_those_of_sets_of_paths)
         check_op("union", field_set_union(a, x, y), of_x, of_y, in_either);
         check_op("intersection", field_set_intersection(a, x, y), of_x, of_y, in_both);
         check_op("difference", field_set_difference(a, x, y), of_x, of_y, in_first);
+        ck_assert(field_set_has_all(x, y) == !field_set_difference(a, y, x));
+        ck_assert(field_set_has_all(x, field_set_intersection(a, x, y)));
         check_op("deep difference", field_set_difference_deep(a, x, y), of_x, of_y, in_first_deep);
         ck_assert(field_set_equal(set_of(a, text_of_set(a, x)), x));
         ck_assert(field_set_equal(field_set_union(a, x, x), x));
