@@ -126,13 +126,16 @@ static void updated(struct operation *op)
     operation_finish(op);
 }
 
+static void finish_unchanged(struct operation *op)
+{
+    op->was_unchanged = true;
+    op->result = object_ref(op->current);
+    operation_finish(op);
+}
+
 static void store(struct operation *op, bool is_last)
 {
-    if (!is_last && operation_is_no_op(op)) {
-        op->was_unchanged = true;
-        op->result = object_ref(op->current);
-        operation_finish(op);
-    } else if (op->is_dry_run) {
+    if (op->is_dry_run) {
         object_seal(op->written, op->current->revision);
         op->was_removed = is_last;
         op->result = MOVE(op->written);
@@ -166,10 +169,17 @@ static void store_changed(struct operation *op)
     keep_system_fields(op, obj, old);
     operation_arrange(op, obj);
     keep_managed_times(op, obj, old);
-    if (validate(op, obj, old) < 0 || operation_admit_last(op, obj, old) < 0 || operation_encode(op, obj) < 0)
+    if (validate(op, obj, old) < 0 || operation_admit_last(op, obj, old) < 0) {
+        operation_fail(op);
+        return;
+    }
+    bool is_last = ends_deletion(op, obj, old);
+    if (!is_last && value_equal(obj, old) && !storage_is_stale(op->resource->store, op->current))
+        finish_unchanged(op);
+    else if (operation_encode(op, obj) < 0)
         operation_fail(op);
     else
-        store(op, ends_deletion(op, obj, old));
+        store(op, is_last);
 }
 
 static void create_instead(struct operation *op)
