@@ -9,7 +9,7 @@
 
 /* --- containers --- */
 
-static const struct text container_lists[] = {TEXT("initContainers"), TEXT("containers"), TEXT("ephemeralContainers")};
+static const char *const container_lists[] = {".initContainers", ".containers", ".ephemeralContainers"};
 
 /* Calls visit for each container of spec, in upstream's order; w->path is the container's. */
 static void each_container(struct warnings *w, const struct value *spec,
@@ -18,9 +18,9 @@ static void each_container(struct warnings *w, const struct value *spec,
     size_t here = w->path.n;
 
     for (size_t k = 0; k < N_ELEMENTS(container_lists); k++) {
-        const struct value *list = value_get(spec, container_lists[k]);
+        const struct value *list = value_get(spec, text_of(container_lists[k] + 1));
         for (size_t i = 0; list && list->kind == VALUE_LIST && i < list->n; i++) {
-            buffer_addf(&w->path, ".%.*s[%zu]", TEXT_ARG(container_lists[k]), i);
+            warnings_step(w, container_lists[k], i);
             visit(w, &list->items[i], ctx);
             w->path.n = here;
         }
@@ -88,7 +88,7 @@ static void check_env(struct warnings *w, const struct value *env)
         ref = arena_textf(w->op->arena, "$(%.*s)", TEXT_ARG(name));
         if (!value_get(item, TEXT("valueFrom")) && !text_eq(value, ref) && text_find_text(value, ref) >= 0)
             continue;
-        buffer_addf(&w->path, ".env[%zu]", i);
+        warnings_step(w, ".env", i);
         warnings_say(w, "hides previous definition of %s, which may be dropped when using apply", quoted(w, name));
         w->path.n = here;
     }
@@ -159,7 +159,7 @@ static void check_ports(struct warnings *w, const struct value *container, void 
                             .host_ip = value_get_text(v, TEXT("hostIP")),
                             .number = value_get_int(v, TEXT("containerPort"), 0),
                             .host = value_get_int(v, TEXT("hostPort"), 0)};
-        buffer_addf(&w->path, ".ports[%zu]", i);
+        warnings_step(w, ".ports", i);
         port.path = arena_str(w->op->arena, buffer_text(&w->path));
         if (port.host_ip.n && !port.host) /* in Go's form of a struct */
             warnings_say(w, "hostIP set without hostPort: {Name:%.*s HostPort:0 ContainerPort:%lld Protocol:%.*s HostIP:%.*s}",
@@ -184,7 +184,7 @@ static void check_port_names(struct warnings *w, const struct value *container, 
         const char *other = name.n ? map_get(seen, name) : NULL;
         if (!name.n)
             continue;
-        buffer_addf(&w->path, ".ports[%zu]", i);
+        warnings_step(w, ".ports", i);
         if (other)
             warnings_say(w, "duplicate port name %s with %s, services and probes that select ports by name will use %s",
                          quoted(w, name), other, other);
@@ -216,7 +216,7 @@ static bool warn_label_values(struct warnings *w, const struct value *list, cons
     for (size_t i = 0; list->kind == VALUE_LIST && i < list->n; i++) {
         struct text value = value_text(&list->items[i]);
         size_t n = format_check(FORMAT_LABEL_VALUE, value, problems);
-        buffer_addf(&w->path, "[%zu]", i);
+        warnings_step(w, "", i);
         for (size_t k = 0; k < n; k++)
             warnings_say(w, "%.*s is invalid, %s", TEXT_ARG(value), problems[k]);
         w->path.n = here;

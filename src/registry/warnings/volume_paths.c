@@ -16,6 +16,14 @@ struct files {
     size_t n;
 };
 
+static const char *quoted(struct arena *a, struct text t)
+{
+    struct buffer b = BUFFER_IN(a);
+
+    buffer_add_quoted(&b, t);
+    return buffer_str(&b);
+}
+
 static const char *shown(struct files *all, const struct file *f)
 {
     struct buffer b = BUFFER_IN(all->op->arena);
@@ -35,17 +43,15 @@ static void add(struct files *all, struct text path, struct text source)
 {
     struct arena *a = all->op->arena;
     struct file file = {path, source};
-    struct buffer name = BUFFER_IN(a);
 
     while (file.path.n && file.path.p[file.path.n - 1] == '/')
         file.path.n--;
     if (all->n == FILES_MAX)
         return;
-    buffer_add_quoted(&name, all->volume);
     for (size_t i = 0; file.path.n && i < all->n; i++) {
         const struct file *other = &all->p[i];
         if (other->path.n && (is_below(other->path, file.path) || is_below(file.path, other->path)))
-            operation_warn(all->op, "volume %s (%s): overlapping paths: %s with %s", buffer_str(&name), all->what,
+            operation_warn(all->op, "volume %s (%s): overlapping paths: %s with %s", quoted(a, all->volume), all->what,
                            shown(all, &file), shown(all, other));
     }
     all->p = arena_grow(a, all->p, all->n * sizeof(file), (all->n + 1) * sizeof(file));
@@ -113,13 +119,10 @@ static bool add_of_kind(struct files *all, const struct value *source)
 
 static void check_projected(struct files *all, const struct value *sources)
 {
-    struct buffer name = BUFFER_IN(all->op->arena);
-
     all->what = "Projected";
-    buffer_add_quoted(&name, all->volume);
     for (size_t i = 0; sources && sources->kind == VALUE_LIST && i < sources->n; i++) {
         if (value_is_empty(&sources->items[i]))
-            operation_warn(all->op, "volume %s (Projected) has no sources provided", buffer_str(&name));
+            operation_warn(all->op, "volume %s (Projected) has no sources provided", quoted(all->op->arena, all->volume));
         else
             add_of_kind(all, &sources->items[i]);
     }

@@ -58,12 +58,20 @@ void warn_unless_label(struct operation *op, struct text name, const char *used_
 
 static void visit(struct warnings *w, const struct warning_rule *rule, const char *rest, const struct value *v);
 
+void warnings_step(struct warnings *w, const char *member, size_t i)
+{
+    buffer_add_str(&w->path, member);
+    buffer_add_char(&w->path, '[');
+    buffer_add_u64(&w->path, i);
+    buffer_add_char(&w->path, ']');
+}
+
 static void visit_items(struct warnings *w, const struct warning_rule *rule, const char *rest, const struct value *list)
 {
     size_t here = w->path.n;
 
     for (size_t i = 0; list->kind == VALUE_LIST && i < list->n && w->op->warnings.n < WARNINGS_MAX; i++) {
-        buffer_addf(&w->path, "[%zu]", i);
+        warnings_step(w, "", i);
         visit(w, rule, rest, &list->items[i]);
         w->path.n = here;
     }
@@ -77,11 +85,21 @@ static void found(struct warnings *w, const struct warning_rule *rule, const str
         warnings_say(w, "%s", rule->message);
 }
 
-/* rest of the rule's path, at v, which is there. */
+static void add_member(struct warnings *w, const struct warning_rule *rule, struct text name, bool is_key, bool is_last)
+{
+    if (is_key) {
+        buffer_addf(&w->path, "[%.*s]", TEXT_ARG(name));
+        return;
+    }
+    if (w->path.n)
+        buffer_add_char(&w->path, '.');
+    buffer_add(&w->path, is_last && rule->shown ? text_of(rule->shown) : name);
+}
+
+/* rest of the rule's path, at v, which is there. Most rules find nothing at their first members, so the path is written last. */
 static void visit(struct warnings *w, const struct warning_rule *rule, const char *rest, const struct value *v)
 {
-    size_t here = w->path.n, n;
-    struct text name;
+    size_t here = w->path.n;
 
     if (!*rest) {
         if (!rule->is_absent)
@@ -92,22 +110,19 @@ static void visit(struct warnings *w, const struct warning_rule *rule, const cha
         visit_items(w, rule, rest + 2 + (rest[2] == '.'), v);
         return;
     }
-    if (rest[0] == '[') {
-        name = (struct text){rest + 1, strcspn(rest + 1, "]")};
-        n = name.n + 2;
-        buffer_addf(&w->path, "[%.*s]", TEXT_ARG(name));
-    } else {
-        name = (struct text){rest, strcspn(rest, ".[")};
-        n = name.n;
-        bool is_last = n == strlen(rest);
-        buffer_add_str(&w->path, here ? "." : "");
-        buffer_add(&w->path, is_last && rule->shown ? text_of(rule->shown) : name);
-    }
-    const char *after = rest + n + (rest[n] == '.');
+    bool is_key = rest[0] == '[';
+    struct text name = {rest + is_key, strcspn(rest + is_key, is_key ? "]" : ".[")};
+    const char *after = name.p + name.n + is_key;
+    bool is_last = !*after;
     const struct value *member = value_get(v, name);
-    if (member && member->kind != VALUE_NULL)
-        visit(w, rule, after, member);
-    else if (rule->is_absent && !*after)
+    if (member && member->kind == VALUE_NULL)
+        member = NULL;
+    if (!member && !(rule->is_absent && is_last))
+        return;
+    add_member(w, rule, name, is_key, is_last);
+    if (member)
+        visit(w, rule, after + (*after == '.'), member);
+    else
         warnings_say(w, "%s", rule->message);
     w->path.n = here;
 }

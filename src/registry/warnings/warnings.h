@@ -28,6 +28,8 @@ struct warning_rule {
 /* Walks obj. at: how the path to obj is written, "" for the whole. */
 void warnings_walk(struct operation *op, const struct warning_rule *rules, const struct value *obj, const char *at);
 void warnings_apply(struct warnings *w, const struct warning_rule *rules, const struct value *v);
+/* Adds ".member[i]" to the path (member with its dot; "" for none), which is cut back by setting its n. */
+void warnings_step(struct warnings *w, const char *member, size_t i);
 /* With the path, as a rule does. */
 void warnings_say(struct warnings *w, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
