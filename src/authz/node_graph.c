@@ -199,7 +199,8 @@ static struct text node_of_pod(const struct object *o)
     return TEXT_NONE;
 }
 
-/* What changes of a pod on its node: claims that were made for it, containers that joined it. */
+/* What changes of a pod on its node: claims that were made for it (resourceClaimStatuses, extendedResourceClaimStatus: one search
+ * finds both), containers that joined it. */
 static bool has_late_uses(const struct object *o)
 {
     return text_find_text(o->json, TEXT("ourceClaimStatus")) >= 0 ||

@@ -4,10 +4,11 @@
  * together; only then is the service written. So a crash in between leaves something taken that nobody has,
  * which the repairer (service_repair.c) finds; never something had by two.
  *
- *   TAKING --an address is taken--> TAKING --all are--> PORTS --taken--> HELD --the registry writes the
- * service--> HELD --written--> RETURNING what only the old service had HELD, TAKING or PORTS --it will not be
- * written--> RETURNING what was taken (the service is removed) --> RETURNING what it had, its endpoints
- * besides RETURNING --all is given back--> over
+ *   TAKING --an address is taken--> TAKING --all are--> PORTS --taken--> HELD --the registry writes the service--> HELD
+ *   HELD --written--> RETURNING what only the old service had
+ *   HELD, TAKING or PORTS --it will not be written--> RETURNING what was taken
+ *   (the service is removed) --> RETURNING what it had, its endpoints besides
+ *   RETURNING --all is given back--> over
  *
  * Source: kubernetes pkg/registry/core/service/storage/alloc.go, storage.go (afterDelete). */
 #include "registry/core/service.h"
