@@ -139,20 +139,21 @@ typedef void (*schema_check_function)(struct validation *w, const struct field_p
                                       const struct value *v, const struct value *old);
 
 enum schema_check_kind {
-    CHECK_BELOW,       /* goes on with the checks of the types below */
-    CHECK_REQUIRED,    /* must be set */
-    CHECK_NOT_EMPTY,   /* if it is set there must be something in it */
-    CHECK_FORBIDDEN,   /* must not be set */
-    CHECK_INVALID,     /* wrong whenever it is set */
-    CHECK_ENUM,        /* texts */
-    CHECK_RANGE,       /* min, max: of a number or a quantity */
-    CHECK_ABOVE,       /* min, exclusive */
-    CHECK_LENGTH,      /* max bytes of a string */
-    CHECK_ITEMS,       /* min, max: of a list or map */
-    CHECK_FORMAT,      /* format, of a string */
-    CHECK_IMMUTABLE,   /* as it was before the update */
-    CHECK_UNIQUE,      /* items differ, or the fields of theirs that are named */
-    CHECK_AT_MOST_ONE, /* of the fields, of a struct */
+    CHECK_BELOW,         /* goes on with the checks of the types below */
+    CHECK_BELOW_UNNAMED, /* the same, but errors name an item as the struct that has the list */
+    CHECK_REQUIRED,      /* must be set */
+    CHECK_NOT_EMPTY,     /* if it is set there must be something in it */
+    CHECK_FORBIDDEN,     /* must not be set */
+    CHECK_INVALID,       /* wrong whenever it is set */
+    CHECK_ENUM,          /* texts */
+    CHECK_RANGE,         /* min, max: of a number or a quantity */
+    CHECK_ABOVE,         /* min, exclusive */
+    CHECK_LENGTH,        /* max bytes of a string */
+    CHECK_ITEMS,         /* min, max: of a list or map */
+    CHECK_FORMAT,        /* format, of a string */
+    CHECK_IMMUTABLE,     /* as it was before the update */
+    CHECK_UNIQUE,        /* items differ, or the fields of theirs that are named */
+    CHECK_AT_MOST_ONE,   /* of the fields, of a struct */
     CHECK_AT_LEAST_ONE,
     CHECK_FUNCTION,
 };

@@ -36,10 +36,41 @@ CHECK(namespace_phase);
 
 /* validate_pod.c */
 CHECK(pod_spec);
+CHECK(pod_security);
+CHECK(security_context);
+CHECK(sysctl_name);
+CHECK(pod_os);
+CHECK(dns_config);
+CHECK(pod_only);
+
+/* validate_pod_update.c */
+CHECK(pod_update);
+
+/* validate_volumes.c */
+CHECK(local_path);
+CHECK(no_backsteps);
+CHECK(env_field_ref);
+CHECK(env_resource_ref);
+CHECK(volume_field_ref);
+CHECK(volume_resource_ref);
+CHECK(projected_sources);
+CHECK(iscsi_name);
+CHECK(fibre_channel);
+CHECK(flex_options);
+CHECK(csi_driver_name);
+
+/* validate_scheduling.c */
+CHECK(label_keys);
+CHECK(node_fields);
+CHECK(node_label_values);
+CHECK(scheduling_gates);
+CHECK(spread_repeats);
+CHECK(toleration);
+
+/* validate_pod.c again: parts of containers */
 CHECK(env_source);
 CHECK(liveness_probe);
 CHECK(readiness_probe);
-CHECK(toleration);
 
 /* validate_workloads.c: apps */
 CHECK(pod_template);

@@ -317,6 +317,11 @@ static void check_one(struct validation *w, const struct schema_check *c, const 
     case CHECK_BELOW:
         go_below(w, spot->type, spot->at, spot->v, spot->old);
         break;
+    case CHECK_BELOW_UNNAMED:
+        for (uint32_t i = 0; spot->v->kind == VALUE_LIST && i < spot->v->n; i++)
+            go_below(w, spot->type->elem, spot->at->parent, &spot->v->items[i],
+                     spot->old ? &value_null : NULL);
+        break;
     case CHECK_NOT_EMPTY:
         if (value_is_empty(spot->v))
             complain(w, c, FIELD_REQUIRED, spot, "");

@@ -144,6 +144,36 @@ static void check_mount(struct validation *w, const struct field_path *list, uin
         check_format_at(w, PATH_FIELD(list, "subPathExpr"), FORMAT_RELATIVE_PATH, expression);
 }
 
+/* How mounts of the host and the container see each other; the paths lack the index again. */
+static void check_propagation(struct validation *w, const struct field_path *list, const struct value *mount,
+                              bool is_privileged)
+{
+    static const char *const modes[] = {"Bidirectional", "HostToContainer", "None"};
+    static const char *const read_only_modes[] = {"Disabled", "Enabled", "IfPossible"};
+    const struct value *mode = value_get(mount, TEXT("mountPropagation")),
+                       *read_only = value_get(mount, TEXT("recursiveReadOnly"));
+    const struct field_path *at = PATH_FIELD(list, "mountPropagation"),
+                            *read_only_at = PATH_FIELD(list, "recursiveReadOnly");
+    struct text m = value_text(mode), r = value_text(read_only);
+
+    if (mode && !text_is(m, "None") && !text_is(m, "HostToContainer") && !text_is(m, "Bidirectional"))
+        check_not_supported(w, at, m, modes, N_ELEMENTS(modes));
+    if (text_is(m, "Bidirectional") && !is_privileged)
+        check_error(w, FIELD_FORBIDDEN, at, NULL,
+                    "Bidirectional mount propagation is available only to privileged containers");
+    if (!read_only || text_is(r, "Disabled"))
+        return;
+    if (!text_is(r, "Enabled") && !text_is(r, "IfPossible")) {
+        check_not_supported(w, read_only_at, r, read_only_modes, N_ELEMENTS(read_only_modes));
+        return;
+    }
+    if (!value_get_bool(mount, TEXT("readOnly"), false))
+        check_error(w, FIELD_FORBIDDEN, read_only_at, NULL, "may only be specified when readOnly is true");
+    if (mode && !text_is(m, "None"))
+        check_error(w, FIELD_FORBIDDEN, read_only_at, NULL,
+                    "may only be specified when mountPropagation is None or not specified");
+}
+
 static void check_device(struct validation *w, const struct field_path *at, const struct value *device,
                          const struct volumes *volumes, const struct mounts *mounts, struct mounts *seen)
 {
@@ -184,8 +214,12 @@ static void check_mounts(struct validation *w, const struct field_path *at, cons
     if (!n_items(mounts) && !n_items(devices))
         return;
     gather(&used, devices, TEXT("devicePath"));
-    for (uint32_t i = 0; i < n_items(mounts); i++)
+    for (uint32_t i = 0; i < n_items(mounts); i++) {
         check_mount(w, PATH_FIELD(at, "volumeMounts"), i, &mounts->items[i], volumes, &used, &seen);
+        check_propagation(
+            w, PATH_FIELD(at, "volumeMounts"), &mounts->items[i],
+            value_get_bool(value_get(container, TEXT("securityContext")), TEXT("privileged"), false));
+    }
     if (!n_items(devices))
         return;
     gather(&mounted, mounts, TEXT("mountPath"));
@@ -219,7 +253,7 @@ static void check_volume_names(struct validation *w, const struct field_path *at
 /* A pod's three lists of containers, and what they have said before. */
 enum { CONTAINERS, INIT_CONTAINERS, EPHEMERAL_CONTAINERS, N_LISTS };
 struct containers {
-    struct seen_texts names, host_ports;
+    struct seen_texts names, host_ports, claims;
     struct volumes volumes;
     bool is_on_host;
 };
@@ -228,7 +262,36 @@ static void containers_deinit(struct containers *c)
 {
     seen_deinit(&c->names);
     seen_deinit(&c->host_ports);
+    seen_deinit(&c->claims);
     volumes_deinit(&c->volumes);
+}
+
+/* The pod's resource claims that a container uses: whole ones or single requests of theirs, each once. */
+static void check_claims(struct validation *w, const struct field_path *at, const struct value *claims,
+                         const struct seen_texts *known)
+{
+    CLEANUP(seen_deinit) struct seen_texts whole = {.n = 0}, parts = {.n = 0}, split = {.n = 0};
+
+    for (uint32_t i = 0; i < n_items(claims); i++) {
+        const struct value *name = value_get(&claims->items[i], TEXT("name"));
+        struct text request = value_get_text(&claims->items[i], TEXT("request"));
+        if (!value_text(name).n) {
+            check_error(w, FIELD_REQUIRED, PATH_INDEX(at, i), NULL, "%s", "");
+            continue;
+        }
+        struct text key =
+            arena_textf(w->errs->arena, "%.*s/%.*s", TEXT_ARG(value_text(name)), TEXT_ARG(request));
+        bool is_repeated =
+            seen_has(&whole, value_text(name)) || (!request.n && seen_has(&split, value_text(name)));
+        if (request.n)
+            check_format_at(w, PATH_FIELD(PATH_INDEX(at, i), "request"), FORMAT_DNS1123_LABEL, request);
+        if (is_repeated || !seen_add(&parts, key))
+            check_error(w, FIELD_DUPLICATE, PATH_INDEX(at, i), name, "%s", "");
+        seen_add(request.n ? &split : &whole, value_text(name));
+        if (!seen_has(known, value_text(name)))
+            check_error(w, FIELD_NOT_FOUND, PATH_INDEX(at, i), name,
+                        "must be one of the names in pod.spec.resourceClaims");
+    }
 }
 
 static void check_container(struct validation *w, const struct field_path *at, int which,
@@ -238,6 +301,8 @@ static void check_container(struct validation *w, const struct field_path *at, i
     const struct value *name = value_get(container, TEXT("name"));
 
     check_mounts(w, at, container, &pod->volumes);
+    check_claims(w, PATH_FIELD(PATH_FIELD(at, "resources"), "claims"),
+                 value_at(container, "resources", "claims", NULL), &pod->claims);
     if (value_text(name).n && !seen_add(&pod->names, value_text(name)))
         complain(w, FIELD_DUPLICATE, at, "name", name, "");
     /* Those that run one by one cannot be in each other's way. */
@@ -256,12 +321,188 @@ CHECK(pod_spec)
     CLEANUP(containers_deinit)
     struct containers pod = {.is_on_host = value_get_bool(v, TEXT("hostNetwork"), false)};
 
+    const struct value *claims = value_get(v, TEXT("resourceClaims")),
+                       *templates = value_at(w->object, "spec", "volumeClaimTemplates", NULL);
+
     check_volume_names(w, PATH_FIELD(at, "volumes"), value_get(v, TEXT("volumes")), &pod.volumes);
+    for (uint32_t i = 0; i < n_items(templates); i++) { /* of a stateful set: volumes of its pods */
+        struct text name = value_text(value_at(&templates->items[i], "metadata", "name", NULL));
+        seen_add(&pod.volumes.all, name);
+        seen_add(&pod.volumes.claims, name);
+    }
+    for (uint32_t i = 0; i < n_items(claims); i++)
+        seen_add(&pod.claims, value_get_text(&claims->items[i], TEXT("name")));
     for (int which = 0; which < N_LISTS; which++) {
         const struct value *list = value_get(v, names[which]);
         const struct field_path path = {at, names[which], PATH_NAME};
         for (uint32_t i = 0; i < n_items(list); i++)
             check_container(w, PATH_INDEX(&path, i), which, &list->items[i], &pod);
+    }
+}
+
+/* --- security and the system below --- */
+
+/* They lie in the security context in upstream's own types, and so in its paths. */
+CHECK(pod_security)
+{
+    const struct field_path *path = PATH_FIELD(at, "securityContext");
+    const struct value *share = value_get(v, TEXT("shareProcessNamespace")),
+                       *users = value_get(v, TEXT("hostUsers"));
+    const struct value *sysctls = value_at(v, "securityContext", "sysctls", NULL);
+    bool has_network = value_get_bool(v, TEXT("hostNetwork"), false),
+         has_ipc = value_get_bool(v, TEXT("hostIPC"), false);
+    bool has_pid = value_get_bool(v, TEXT("hostPID"), false),
+         has_own_users = users && users->kind == VALUE_BOOL && !users->boolean;
+
+    if (share && share->boolean && has_pid)
+        check_error(w, FIELD_INVALID, PATH_FIELD(path, "shareProcessNamespace"), share,
+                    "ShareProcessNamespace and HostPID cannot both be enabled");
+    for (uint32_t i = 0; i < n_items(sysctls); i++) {
+        const struct value *name = value_get(&sysctls->items[i], TEXT("name"));
+        const struct field_path *item = PATH_FIELD(PATH_INDEX(PATH_FIELD(path, "sysctls"), i), "name");
+        struct text t = value_text(name);
+        bool is_ipc = text_starts(t, TEXT("kernel.shm")) || text_starts(t, TEXT("kernel.msg")) ||
+                      text_is(t, "kernel.sem") || text_starts(t, TEXT("fs.mqueue."));
+        if (has_network && text_starts(t, TEXT("net.")))
+            check_error(w, FIELD_INVALID, item, name, "may not be specified when 'hostNetwork' is true");
+        else if (has_ipc && is_ipc)
+            check_error(w, FIELD_INVALID, item, name, "may not be specified when 'hostIPC' is true");
+    }
+    if (has_own_users && has_pid)
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(at, "HostPID"), NULL, "when `hostUsers` is false");
+    if (has_own_users && has_ipc)
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(at, "HostIPC"), NULL, "when `hostUsers` is false");
+}
+
+CHECK(sysctl_name)
+{
+    struct text t = value_text(v), part;
+    bool is_good = t.n <= 253;
+
+    /* Segments, divided by dots or slashes, of lower case, digits, dashes and underscores. */
+    for (size_t i = 0, start = 0; i <= t.n; i++) {
+        if (i < t.n && t.p[i] != '.' && t.p[i] != '/')
+            continue;
+        part = text_from(text_first(t, i), start);
+        is_good &= part.n > 0 && part.p[0] != '_' && part.p[part.n - 1] != '_' && part.p[0] != '-' &&
+                   part.p[part.n - 1] != '-';
+        for (size_t k = 0; k < part.n; k++)
+            is_good &= (part.p[k] >= 'a' && part.p[k] <= 'z') || (part.p[k] >= '0' && part.p[k] <= '9') ||
+                       part.p[k] == '-' || part.p[k] == '_';
+        start = i + 1;
+    }
+    if (!is_good)
+        check_error(w, FIELD_INVALID, at, v,
+                    "must have at most 253 characters and match regex "
+                    "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
+}
+
+CHECK(security_context)
+{
+    const struct value *escalation = value_get(v, TEXT("allowPrivilegeEscalation"));
+    const struct value *added = value_at(v, "capabilities", "add", NULL);
+
+    if (!escalation || escalation->kind != VALUE_BOOL || escalation->boolean)
+        return;
+    if (value_get_bool(v, TEXT("privileged"), false))
+        check_error(w, FIELD_INVALID, at, v,
+                    "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+    for (uint32_t i = 0; i < n_items(added); i++)
+        if (text_is(value_text(&added->items[i]), "CAP_SYS_ADMIN"))
+            check_error(
+                w, FIELD_INVALID, at, v,
+                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN");
+}
+
+static void check_no_windows(struct validation *w, const struct field_path *owner, const struct value *v)
+{
+    if (is_set(value_get(v, TEXT("securityContext")), TEXT("windowsOptions")))
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(PATH_FIELD(owner, "securityContext"), "windowsOptions"),
+                    NULL, "windows options cannot be set for a linux pod");
+}
+
+CHECK(pod_os)
+{
+    static const char *const systems[] = {"linux", "windows"};
+    static const struct text lists[] = {TEXT("initContainers"), TEXT("containers"),
+                                        TEXT("ephemeralContainers")};
+    const struct value *os = value_get(v, TEXT("os"));
+    struct text name = value_get_text(os, TEXT("name"));
+
+    if (!os || os->kind != VALUE_OBJECT)
+        return;
+    if (!name.n)
+        check_error(w, FIELD_REQUIRED, PATH_FIELD(PATH_FIELD(at, "os"), "name"), NULL, "%s", "");
+    else if (!text_is(name, "linux") && !text_is(name, "windows"))
+        check_not_supported(w, PATH_FIELD(at, "os"), name, systems, N_ELEMENTS(systems));
+    if (!text_is(name, "linux"))
+        return;
+    check_no_windows(w, at, v);
+    for (size_t k = 0; k < N_ELEMENTS(lists); k++) {
+        const struct value *list = value_get(v, lists[k]);
+        const struct field_path path = {at, lists[k], PATH_NAME};
+        for (uint32_t i = 0; i < n_items(list); i++)
+            check_no_windows(w, PATH_INDEX(&path, i), &list->items[i]);
+    }
+}
+
+CHECK(dns_config)
+{
+    enum { SERVERS_MAX = 3, SEARCHES_MAX = 32, SEARCH_CHARACTERS_MAX = 2048 };
+    const struct value *servers = value_get(v, TEXT("nameservers")),
+                       *searches = value_get(v, TEXT("searches"));
+    const struct value *options = value_get(v, TEXT("options"));
+    size_t characters = 0;
+
+    if (n_items(servers) > SERVERS_MAX)
+        check_error(w, FIELD_INVALID, PATH_FIELD(at, "nameservers"), servers,
+                    "must not have more than %d nameservers", SERVERS_MAX);
+    if (n_items(searches) > SEARCHES_MAX)
+        check_error(w, FIELD_INVALID, PATH_FIELD(at, "searches"), searches,
+                    "must not have more than %d search paths", SEARCHES_MAX);
+    for (uint32_t i = 0; i < n_items(searches); i++)
+        characters += searches->items[i].n + (i > 0);
+    if (characters > SEARCH_CHARACTERS_MAX)
+        check_error(w, FIELD_INVALID, PATH_FIELD(at, "searches"), searches,
+                    "must not have more than %d characters (including spaces) in the search list",
+                    SEARCH_CHARACTERS_MAX);
+    for (uint32_t i = 0; i < n_items(searches); i++) {
+        struct text t = value_text(&searches->items[i]);
+        if (!text_is(t, "."))
+            check_format_at(w, PATH_INDEX(PATH_FIELD(at, "searches"), i), FORMAT_DNS1123_SUBDOMAIN_UNDERSCORE,
+                            text_ends(t, TEXT(".")) ? text_first(t, t.n - 1) : t);
+    }
+    for (uint32_t i = 0; i < n_items(options); i++)
+        if (!value_get_text(&options->items[i], TEXT("name")).n)
+            check_error(w, FIELD_REQUIRED, PATH_INDEX(PATH_FIELD(at, "options"), i), NULL,
+                        "must not be empty");
+}
+
+/* What holds for pods, not for templates. */
+CHECK(pod_only)
+{
+    static const struct text lists[] = {TEXT("containers"), TEXT("initContainers"),
+                                        TEXT("ephemeralContainers")};
+    const struct value *volumes = value_get(v, TEXT("volumes"));
+
+    for (uint32_t i = 0; !value_get_text(v, TEXT("serviceAccountName")).n && i < n_items(volumes); i++) {
+        const struct value *sources = value_at(&volumes->items[i], "projected", "sources", NULL);
+        const struct field_path *path =
+            PATH_FIELD(PATH_FIELD(PATH_INDEX(PATH_FIELD(at, "volumes"), i), "projected"), "sources");
+        for (uint32_t k = 0; k < n_items(sources); k++)
+            if (is_set(&sources->items[k], TEXT("serviceAccountToken")))
+                check_error(w, FIELD_FORBIDDEN, PATH_FIELD(PATH_INDEX(path, k), "serviceAccountToken"), NULL,
+                            "must not be specified when serviceAccountName is not set");
+    }
+    for (size_t k = 0; k < N_ELEMENTS(lists); k++) {
+        const struct value *list = value_get(v, lists[k]);
+        const struct field_path path = {at, lists[k], PATH_NAME};
+        for (uint32_t i = 0; i < n_items(list); i++) {
+            const struct value *image = value_get(&list->items[i], TEXT("image"));
+            if (text_trim(value_text(image)).n != value_text(image).n)
+                check_error(w, FIELD_INVALID, PATH_FIELD(PATH_INDEX(&path, i), "image"), image,
+                            "must not have leading or trailing whitespace");
+        }
     }
 }
 
@@ -304,35 +545,4 @@ CHECK(readiness_probe)
         check_error(w, FIELD_INVALID, PATH_FIELD(at, "terminationGracePeriodSeconds"),
                     value_get(v, TEXT("terminationGracePeriodSeconds")),
                     "must not be set for readinessProbes");
-}
-
-/* --- tolerations --- */
-
-CHECK(toleration)
-{
-    static const char *const operators[] = {"Equal", "Exists"}, *const effects[] = {"NoSchedule",
-                                                                                    "PreferNoSchedule",
-                                                                                    "NoExecute"};
-    struct text operator= value_get_text(v, TEXT("operator")), effect = value_get_text(v, TEXT("effect"));
-    struct value operator_value = value_string(operator), effect_value = value_string(effect);
-    struct value value = value_string(value_get_text(v, TEXT("value")));
-    bool is_equal = !operator.n || text_is(operator, "Equal"), exists = text_is(operator, "Exists");
-
-    if (!value_get_text(v, TEXT("key")).n && !exists)
-        check_error(
-            w, FIELD_INVALID, PATH_FIELD(at, "operator"), &operator_value,
-            "operator must be Exists when `key` is empty, which means \"match all values and all keys\"");
-    if (is_set(v, TEXT("tolerationSeconds")) && !text_is(effect, "NoExecute"))
-        check_error(w, FIELD_INVALID, PATH_FIELD(at, "effect"), &effect_value,
-                    "effect must be 'NoExecute' when `tolerationSeconds` is set");
-    if (is_equal)
-        check_format_at(w, PATH_FIELD(at, "operator"), FORMAT_LABEL_VALUE, value_text(&value));
-    else if (exists && value.n)
-        check_error(w, FIELD_INVALID, PATH_FIELD(at, "operator"), &value,
-                    "value must be empty when `operator` is 'Exists'");
-    else if (!exists)
-        check_not_supported(w, PATH_FIELD(at, "operator"), operator, operators, N_ELEMENTS(operators));
-    if (effect.n && !text_is(effect, "NoSchedule") && !text_is(effect, "PreferNoSchedule") &&
-        !text_is(effect, "NoExecute"))
-        check_not_supported(w, PATH_FIELD(at, "effect"), effect, effects, N_ELEMENTS(effects));
 }

@@ -224,13 +224,13 @@ static void item(const struct line *l, const char *w, bool *has_range, bool *has
 
     if (plain_item(l, w) || strcmp(w, "skip") == 0) {
         return;
-    } else if (strcmp(w, "below") == 0) {
+    } else if (strcmp(w, "below") == 0 || strcmp(w, "below=.") == 0) {
         const struct type_expr *t = &l->field->type;
         while (t->elem)
             t = t->elem;
         if (!t->ref || !t->ref->has_checks)
             return;
-        open_check(l, "CHECK_BELOW");
+        open_check(l, strcmp(w, "below") == 0 ? "CHECK_BELOW" : "CHECK_BELOW_UNNAMED");
         close_check();
     } else if (strcmp(w, "enum") == 0 || (v = value_of(w, "enum"))) {
         texts_check(l, value_of(w, "enum"));

@@ -138,14 +138,19 @@ static void gather_rules(struct type_decl *t, const struct type_decl *from)
             gather_rules(t, from->fields.p[i].type.ref);
 }
 
+/* Says how the walk goes down into a field, if at all. */
+static bool is_way_down(const char *item)
+{
+    return strcmp(item, "below") == 0 || strcmp(item, "below=.") == 0 || strcmp(item, "skip") == 0;
+}
+
 static bool says_where_below(const struct type_decl *t, const char *field)
 {
     for (size_t i = 0; i < t->checks.n; i++) {
         const struct check_decl *c = &t->checks.p[i];
         const char *path = c->path ? c->path : t->fields.p[c->n_above - 1].name;
         for (size_t j = 0; j < c->items.n; j++)
-            if ((strcmp(c->items.p[j], "below") == 0 || strcmp(c->items.p[j], "skip") == 0) &&
-                strcmp(path, field) == 0)
+            if (is_way_down(c->items.p[j]) && strcmp(path, field) == 0)
                 return true;
     }
     return false;
@@ -204,8 +209,7 @@ static void mark_checks(struct model *m)
             struct type_decl *t = m->types.p[i];
             bool has_checks = false;
             for (size_t j = 0; j < t->flat_checks.n; j++)
-                has_checks |= strcmp(t->flat_checks.p[j].items.p[0], "below") != 0 &&
-                              strcmp(t->flat_checks.p[j].items.p[0], "skip") != 0;
+                has_checks |= !is_way_down(t->flat_checks.p[j].items.p[0]);
             for (size_t j = 0; j < t->flat.n; j++)
                 has_checks |= leads_to_checks(&t->flat.p[j].type);
             if (has_checks && !t->has_checks)
