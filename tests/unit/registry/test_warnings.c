@@ -141,12 +141,11 @@ static const struct row {
      "access to mounted secrets\n"},
     {"v1", "secrets", SECRET("x", "x"), "tls: failed to find any PEM data in certificate input\n"},
     {"networking.k8s.io/v1", "networkpolicies",
-     "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"podSelector\":{},\"egress\":[{\"to\":[{\"ipBlock\":{\"cidr\":\"10.0.0.0/8\","
-     "\"except\":[\"10.1.1.1/16\"]}}]}]}}",
-     "spec.egress[0].to[0].ipBlock.except[0]: CIDR value \"10.1.1.1/16\" is ambiguous in this context (should be \"10.1.0.0/16\" or "
-     "\"10.1.1.1/32\"?)\n"},
+     "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"podSelector\":{},\"egress\":[{\"to\":[{\"ipBlock\":{\"cidr\":\"fd00::/8\","
+     "\"except\":[\"FD01::/16\"]}}]}]}}",
+     "spec.egress[0].to[0].ipBlock.except[0]: IPv6 CIDR value \"FD01::/16\" should be in RFC 5952 canonical format (\"fd01::/16\")\n"},
     {"networking.k8s.io/v1", "ingresses",
-     "{\"metadata\":{\"name\":\"a\",\"annotations\":{\"kubernetes.io/ingress.class\":\"x\"}},\"spec\":{}}",
+     "{\"metadata\":{\"name\":\"a\",\"annotations\":{\"kubernetes.io/ingress.class\":\"x\"}},\"spec\":{\"defaultBackend\":{\"service\":{\"name\":\"s\",\"port\":{\"number\":1}}}}}",
      "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead\n"},
     {"discovery.k8s.io/v1", "endpointslices",
      "{\"metadata\":{\"name\":\"a\"},\"addressType\":\"FQDN\",\"endpoints\":[{\"addresses\":[\"1::0\"]}]}",
