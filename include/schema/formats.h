@@ -37,6 +37,7 @@ enum format {
     FORMAT_IP,                        /* of fields that are older than strict checking, as format_ip_legacy */
     FORMAT_CIDR,                      /* likewise */
     FORMAT_ABSOLUTE_PATH,
+    FORMAT_CONDITION_REASON,
     FORMAT_HTTP_PATH, /* what may stand in the path of a URL */
     FORMAT_RELATIVE_PATH, /* and none that leads out */
     N_FORMATS,

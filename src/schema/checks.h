@@ -16,6 +16,7 @@ CHECK(port_or_name);
 CHECK(http_headers);
 CHECK(domain_path);
 CHECK(no_ip);
+CHECK(csi_driver_name);
 
 /* validate_resources.c: quantities by the name of a resource */
 CHECK(container_resources);
@@ -112,6 +113,28 @@ CHECK(lone_ip_block);
 CHECK(policy_port);
 CHECK(policy_types);
 CHECK(service_cidrs);
+
+/* validate_policy.c: roles, leases, runtime classes */
+CHECK(aggregated_roles);
+CHECK(rule_of_namespace);
+CHECK(subject_of_cluster);
+CHECK(no_group);
+CHECK(lease_strategy);
+CHECK(candidate_versions);
+CHECK(overhead);
+
+/* validate_storage.c */
+CHECK(provisioner);
+CHECK(volume_parameters);
+CHECK(topologies);
+CHECK(token_requests);
+CHECK(lifecycle_modes);
+CHECK(attach_required);
+CHECK(csi_node_id);
+CHECK(topology_keys);
+CHECK(csi_drivers);
+CHECK(attachment_metadata);
+CHECK(attributes_unchanged);
 
 /* validate_autoscaling.c */
 CHECK(scale_target);

@@ -115,6 +115,13 @@ static bool is_env_var(struct text t)
     unsigned inner = ALNUM | DASH | UNDERSCORE | DOT;
     return is_run(t, inner & ~(unsigned)DIGIT, inner, inner);
 }
+static bool is_condition_reason(struct text t)
+{
+    for (size_t i = 0; i < t.n; i++)
+        if (!(class_of(t.p[i]) & (ALNUM | UNDERSCORE)) && t.p[i] != ',' && t.p[i] != ':')
+            return false;
+    return t.n > 0 && (class_of(t.p[0]) & (LOWER | UPPER)) && (class_of(t.p[t.n - 1]) & (ALNUM | UNDERSCORE));
+}
 static bool is_config_map_key(struct text t)
 {
     return t.n > 0 && all_of(t, ALNUM | DASH | UNDERSCORE | DOT);
@@ -374,6 +381,13 @@ static const struct rule {
     [FORMAT_DECIMAL_INTEGER] = {0, NULL, NULL, NULL, check_decimal_integer},
     [FORMAT_IP] = {0, NULL, NULL, NULL, check_ip},
     [FORMAT_CIDR] = {0, NULL, NULL, NULL, check_cidr},
+    [FORMAT_CONDITION_REASON] =
+        {0, NULL, is_condition_reason,
+         "a condition reason must start with alphabetic character, optionally followed by a string of "
+         "alphanumeric characters or '_,:', and must end with an alphanumeric character or '_' (e.g. 'my_name',  "
+         "or 'MY_NAME',  or 'MyName',  or 'ReasonA,ReasonB',  or 'ReasonA:ReasonB', regex used for validation is "
+         "'[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?')",
+         NULL},
     [FORMAT_ABSOLUTE_PATH] = {0, NULL, is_absolute, "must be an absolute path", NULL},
     [FORMAT_HTTP_PATH] = {0, NULL, is_http_path,
                           "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')", NULL},

@@ -33,6 +33,7 @@ static const struct {
     {"k8s-long-name", "FORMAT_DNS1123_SUBDOMAIN_CONTENT"},
     {"ip", "FORMAT_IP"},
     {"cidr", "FORMAT_CIDR"},
+    {"condition-reason", "FORMAT_CONDITION_REASON"},
     {"absolute-path", "FORMAT_ABSOLUTE_PATH"},
     {"relative-path", "FORMAT_RELATIVE_PATH"},
 };
@@ -141,7 +142,7 @@ static const struct type_decl *struct_of(const struct line *l)
 /* "(a,b)": indexes of members; "(*)": all that the block in which the line stands declares */
 static void members_check(const struct line *l, const char *kind, const char *list)
 {
-    const struct type_decl *t = struct_of(l);
+    const struct type_decl *t = *list ? struct_of(l) : NULL; /* items need not be structs */
     strings names = {0};
 
     if (strcmp(list, "(*)") == 0) {

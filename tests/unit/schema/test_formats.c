@@ -78,6 +78,7 @@ static const struct format_rows rows[] = {
     {"subdomain in bytes", FORMAT_DNS1123_SUBDOMAIN_CONTENT, {"a.b"}, {"A", A253 "a"}},
     {"address", FORMAT_IP, {"1.2.3.4", "::1"}, {"", "1.2.3", "01.2.3.4", "::ffff:1.2.3.4", "1.2.3.4/5"}},
     {"network", FORMAT_CIDR, {"10.0.0.0/8", "fd00::/8"}, {"", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33"}},
+    {"condition reason", FORMAT_CONDITION_REASON, {"A", "my_name", "a,b:c_"}, {"", "1a", "_a", "a-b", "a:"}},
     {"absolute path", FORMAT_ABSOLUTE_PATH, {"/", "/a"}, {"", "a", "./a"}},
     {"path of a URL", FORMAT_HTTP_PATH, {"a", "/a%20b", "~x=1;y"}, {"", "a b", "a?b", "a#b"}},
     {"relative path", FORMAT_RELATIVE_PATH, {"a", "a/b", "a..b"}, {"/a", "..", "a/../b", "a/.."}},
