@@ -126,7 +126,7 @@ enum strategy_flag {
     STRATEGY_WARNS_OF_ORPHANS = 8192, /* (jobs) when deleting orphans and was not told to */
     STRATEGY_EXPIRES = 4096,          /* lives for registry_options.event_ttl_ms from its last write on */
 };
-enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT };
+enum strategy_name { NAME_SUBDOMAIN, NAME_LABEL, NAME_PATH_SEGMENT, NAME_IP };
 /* Which metadata the status subresource may change. */
 enum strategy_status_metadata { STATUS_METADATA_ANY, STATUS_METADATA_NO_LABELS, STATUS_METADATA_NO_OWNERS, STATUS_METADATA_NONE };
 /* What begin_delete decided: the usual way; store obj, which it has changed; leave the object as it is. */

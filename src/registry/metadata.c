@@ -73,8 +73,15 @@ static void check_name(struct arena *a, enum strategy_name rule, struct text nam
                                           [NAME_LABEL] = FORMAT_DNS1123_LABEL,
                                           [NAME_PATH_SEGMENT] = FORMAT_PATH_SEGMENT};
     struct text checked = name;
-    enum format f = formats[rule];
 
+    if (rule == NAME_IP) {
+        const char *problem = format_ip_canonical(a, name);
+        struct value shown = value_string(name);
+        if (problem)
+            field_error(errs, FIELD_INVALID, field, &shown, "%s", problem);
+        return;
+    }
+    enum format f = formats[rule];
     if (is_prefix && rule == NAME_PATH_SEGMENT) {
         f = FORMAT_PATH_SEGMENT_PREFIX;
     } else if (is_prefix && name.n > 1 && name.p[name.n - 1] == '-') {

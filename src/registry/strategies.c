@@ -13,6 +13,7 @@
 
 static const struct strategy plain = {0}, checked_again = {.flags = AGAIN}, returned = {.flags = RETURNS},
                              own_status = {.status_metadata = STATUS_METADATA_NONE};
+static const struct strategy addresses = {.name = NAME_IP};
 static const struct strategy flow_control = {.flags = ONCE, .status_metadata = STATUS_METADATA_NONE};
 static const struct strategy nodes = {.flags = STRATEGY_KEEPS_STATUS};
 static const struct strategy endpoints = {.flags = ON_UPDATE | AGAIN};
@@ -75,6 +76,7 @@ static const struct {
     {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("flowschemas"), &flow_control},
     {TEXT("flowcontrol.apiserver.k8s.io"), TEXT("prioritylevelconfigurations"), &flow_control},
     {TEXT("internal.apiserver.k8s.io"), TEXT("storageversions"), &storage_versions},
+    {TEXT("networking.k8s.io"), TEXT("ipaddresses"), &addresses},
     {TEXT("networking.k8s.io"), TEXT("networkpolicies"), &checked_again},
     {TEXT("networking.k8s.io"), TEXT("servicecidrs"), &own_status},
     {TEXT("node.k8s.io"), TEXT("runtimeclasses"), &runtime_classes},
