@@ -16,7 +16,6 @@ CHECK(port_or_name);
 CHECK(http_headers);
 CHECK(domain_path);
 CHECK(no_ip);
-CHECK(csi_driver_name);
 
 /* validate_resources.c: quantities by the name of a resource */
 CHECK(container_resources);
