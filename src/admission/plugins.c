@@ -18,7 +18,7 @@ const struct admission_plugin *const admission_plugins[] = {
     NOT_BUILT("LimitPodHardAntiAffinityTopology", false),
     &plugin_limit_ranger,
     &plugin_service_account,
-    NOT_BUILT("NodeRestriction", false),
+    &plugin_node_restriction,
     &plugin_node_taint,
     NOT_BUILT("AlwaysPullImages", false),
     NOT_BUILT("ImagePolicyWebhook", false),

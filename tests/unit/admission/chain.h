@@ -36,10 +36,10 @@ static inline void chain_begin_with(struct chain *c, const char *enable, const c
     struct text rest = text_of(enable), name;
 
     a = arena_new();
-    while (text_split(&rest, ',', &name))
+    while (rest.n && text_split(&rest, ',', &name))
         text_list_add(a, &on, name);
     rest = text_of(disable);
-    while (text_split(&rest, ',', &name))
+    while (rest.n && text_split(&rest, ',', &name))
         text_list_add(a, &off, name);
     chain_begin(c, &(struct admission_options){.enable = &on, .disable = &off});
     arena_free(a);
