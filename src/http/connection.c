@@ -29,6 +29,7 @@ struct connections {
     struct list all;    /* mu: struct connection.link */
     bool is_aborting;   /* mu: streams are not wanted any more */
     bool is_cutting;    /* mu: connections neither */
+    atomic_size_t n;    /* in all */
 };
 
 #define BATCH 64
@@ -157,12 +158,18 @@ void connections_stop(struct connections *cs)
     free(cs);
 }
 
+size_t connections_count(struct connections *cs)
+{
+    return atomic_load_explicit(&cs->n, memory_order_relaxed);
+}
+
 void connections_add(struct connections *cs, struct connection *c)
 {
     c->home = cs;
     c->watch_fd = cs->epoll_fd;
     pthread_mutex_lock(&cs->mu);
     list_append(&cs->all, &c->link);
+    atomic_fetch_add(&cs->n, 1);
     if (cs->is_cutting)
         shutdown(c->fd, SHUT_RDWR);
     pthread_mutex_unlock(&cs->mu);
@@ -173,6 +180,7 @@ void connections_remove(struct connection *c)
     connection_set_stream(c, NULL);
     pthread_mutex_lock(&c->home->mu);
     list_remove(&c->link);
+    atomic_fetch_sub(&c->home->n, 1);
     pthread_mutex_unlock(&c->home->mu);
 }
 
@@ -192,6 +200,19 @@ void connection_set_stream(struct connection *c, struct stream *s)
     stream_unref(before);
     if (is_unwanted)
         stream_abort(s);
+}
+
+void connection_change_fd(struct connection *c)
+{
+    struct connections *cs = c->home;
+    struct epoll_event hang_up = {.events = EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    pthread_mutex_lock(&cs->mu);
+    if (c->stream)
+        epoll_ctl(cs->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+    c->fd = c->own_fd;
+    if (c->stream)
+        epoll_ctl(cs->epoll_fd, EPOLL_CTL_ADD, c->fd, &hang_up);
+    pthread_mutex_unlock(&cs->mu);
 }
 
 void connection_await_input(struct connection *c)

@@ -13,6 +13,27 @@ void exchange_suspend(struct exchange *ex)
     deadline_arm(ex);
 }
 
+void exchange_free(struct exchange *ex)
+{
+    response_clear_body(&ex->r.response);
+    arena_free(ex->r.arena); /* ex lies in it */
+}
+
+void exchange_end(struct exchange *ex)
+{
+    struct listener *l = ex->listener;
+    bool was_counted = atomic_load_explicit(&ex->phase, memory_order_relaxed) != PHASE_READING;
+    bool was_long_running = ex->counts_as_long_running;
+    if (ex->r.response.body == BODY_STREAM)
+        connection_set_stream(ex->connection, NULL);
+    chain_end(ex);
+    exchange_free(ex);
+    if (was_long_running)
+        atomic_fetch_sub(&l->n_long_running, 1);
+    if (was_counted)
+        atomic_fetch_sub(&l->n_exchanges, 1);
+}
+
 void exchange_to_worker(struct exchange *ex, void (*run)(struct work *))
 {
     ex->work.run = run;

@@ -86,6 +86,9 @@ void exchange_suspend(struct exchange *ex); /* event loop only */
  * when it returns. */
 void exchange_done(struct exchange *ex, bool may_work);
 void exchange_to_worker(struct exchange *ex, void (*run)(struct work *));
+/* Its response has ended or the connection is lost: the chain unwinds, ex goes. */
+void exchange_end(struct exchange *ex);
+void exchange_free(struct exchange *ex);
 
 /* --- respond.c: a response as libmicrohttpd sends it --- */
 
@@ -107,6 +110,7 @@ void deadline_disarm(struct exchange *ex);
 struct connection;
 void stream_attach(struct stream *s, struct connection *c, struct workers *senders, bool is_chunked);
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max); /* as MHD's content reader; 0: was suspended */
+void stream_take_over(struct stream *s);                        /* its connection has left, see leave.c */
 void stream_has_room(struct stream *s);                         /* the socket has, after transport_await_room() */
 void stream_detach(struct stream *s);                           /* once; runs closed */
 
@@ -143,6 +147,9 @@ struct connection {
     size_t n_certs;
     struct tls_context *tls; /* one reference, or NULL */
     void *tls_session;
+    struct tls_writer *writer; /* instead of the session: the connection leaves libmicrohttpd, see leave.c; NULL: it does not */
+    int own_fd;                /* with a writer: to be fd */
+    bool leaves;               /* its answer says so */
     void (*starved)(struct connection *c); /* see transport_start */
     bool was_used;   /* a request was answered on it before */
     bool was_corked; /* the socket, by libmicrohttpd: it does so for what fits one packet, and never undoes it
@@ -156,22 +163,32 @@ struct connection {
 };
 
 struct connections *connections_start(int64_t check_every_ms);
+size_t connections_count(struct connections *cs);
 void connections_stop(struct connections *cs); /* all connections must be gone */
 void connections_add(struct connections *cs, struct connection *c);
 void connections_remove(struct connection *c);
 void connection_set_stream(struct connection *c,
                            struct stream *s); /* takes a reference of its own; NULL: it ended */
+/* c->own_fd becomes c->fd, which libmicrohttpd is about to close. */
+void connection_change_fd(struct connection *c);
 /* Suspends the connection until its socket is readable; event loop only. */
 void connection_await_input(struct connection *c);
 /* Aborts all streams; cuts every connection too if so. */
 void connections_abort(struct connections *cs, bool cut_all);
+
+/* --- leave.c --- */
+
+bool connection_may_leave(const struct exchange *ex); /* will its stream's connection? Then the answer is to say so */
+bool connection_leave(struct connection *c);          /* false: not after all. Event loop, as the two others before the end */
+void connection_left(struct connection *c);
+void connection_end(struct connection *c, bool is_clean); /* a sender, with no lock held; c goes */
 
 /* --- transport.c --- */
 
 /* Makes c->tls_session read and write through c; starved is called when there is nothing to read before c's first
  * request. */
 void transport_start(struct connection *c, void (*starved)(struct connection *c));
-/* Sends past libmicrohttpd, whose connection must be suspended. How much was taken, less than all if the socket is full:
+/* Sends past libmicrohttpd, whose connection must be suspended or gone. How much was taken, less than all if the socket is full:
  * then the rest, and nothing else, must be given next. -1: the connection is lost. */
 ptrdiff_t transport_send(struct connection *c, struct text bytes);
 /* Has stream_has_room() called once the socket takes more; while a stream is set. Any thread. */

@@ -8,8 +8,8 @@
  *   on_completed   the response was sent or the connection lost: the chain unwinds, the arena goes
  *   on_connection  the connection is closed
  *
- * Header names and values are libmicrohttpd's memory, which lasts until on_completed; nothing else is copied but the
- * request's first line, which libmicrohttpd changes in place. */
+ * but for streams over TLS, which go on when libmicrohttpd has let go of their connection (leave.c). Therefore the request's
+ * first line and header are copied. */
 #include "http/listener.h"
 
 #include <arpa/inet.h>
@@ -68,12 +68,6 @@ static void start_tls(struct listener *l, struct connection *c, struct MHD_Conne
         transport_start(c, connection_await_input);
 }
 
-static void exchange_free(struct exchange *ex)
-{
-    response_clear_body(&ex->r.response);
-    arena_free(ex->r.arena); /* ex lies in it */
-}
-
 static struct connection *open_connection(struct listener *l, struct MHD_Connection *mhd)
 {
     struct connection *c = xcalloc(1, sizeof(*c));
@@ -98,13 +92,21 @@ static void close_connection(struct connection *c)
     free(c);
 }
 
+static void let_go(struct connection *c)
+{
+    if (c->writer)
+        connection_left(c);
+    else
+        close_connection(c);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         *context = open_connection(cls, mhd);
     else if (*context)
-        close_connection(MOVE(*(struct connection **)context));
+        let_go(MOVE(*(struct connection **)context));
 }
 
 /* The client's chain as the TLS session holds it; looked up once. */
@@ -169,6 +171,15 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
     return ex;
 }
 
+static struct header copy_header(struct arena *a, struct text name, struct text value)
+{
+    char *p = arena_alloc(a, name.n + value.n);
+    memcpy(p, name.p, name.n);
+    if (value.n)
+        memcpy(p + name.n, value.p, value.n);
+    return (struct header){{p, name.n}, {p + name.n, value.n}};
+}
+
 static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_n,
                                   const char *value, size_t value_n)
 {
@@ -178,7 +189,7 @@ static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char
     if (r->n_headers % 16 == 0)
         r->headers = headers = arena_grow(r->arena, headers, r->n_headers * sizeof(*headers),
                                           (r->n_headers + 16) * sizeof(*headers));
-    headers[r->n_headers++] = (struct header){{name, name_n}, {value ? value : "", value_n}};
+    headers[r->n_headers++] = copy_header(r->arena, (struct text){name, name_n}, (struct text){value, value_n});
     return MHD_YES;
 }
 
@@ -196,7 +207,7 @@ static void take_header(struct exchange *ex, const char *method)
 {
     struct request *r = &ex->r;
     struct connection *c = ex->connection;
-    r->method = text_of(method);
+    r->method = arena_text(r->arena, text_of(method));
     MHD_get_connection_values_n(ex->mhd, MHD_HEADER_KIND, add_header, r);
     if (r->raw_query.n)
         r->n_query = query_parse(r->arena, r->raw_query, &r->query);
@@ -304,19 +315,12 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
     struct connection *c = ex->connection;
     exchange_uncork(ex);
+    if (c->writer)
+        return; /* for libmicrohttpd only */
     c->exchange = NULL;
     c->was_used = true;
     set_deadline(c, ((int64_t)l->opt.idle_timeout_s + l->opt.header_timeout_s) * 1000);
-    bool was_counted = atomic_load_explicit(&ex->phase, memory_order_relaxed) != PHASE_READING;
-    bool was_long_running = ex->counts_as_long_running;
-    if (ex->r.response.body == BODY_STREAM)
-        connection_set_stream(c, NULL);
-    chain_end(ex);
-    exchange_free(ex);
-    if (was_long_running)
-        atomic_fetch_sub(&l->n_long_running, 1);
-    if (was_counted)
-        atomic_fetch_sub(&l->n_exchanges, 1);
+    exchange_end(ex);
 }
 
 /* --- start --- */
@@ -429,6 +433,13 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *issuer
     return -1;
 }
 
+/* libmicrohttpd's own limit does not know of connections that have left it. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *addr, socklen_t n)
+{
+    struct listener *l = cls;
+    return connections_count(l->connections) < l->opt.max_connections ? MHD_YES : MHD_NO;
+}
+
 static int start_daemon(struct listener *l, struct status *st)
 {
     const struct listener_options *opt = &l->opt;
@@ -456,7 +467,7 @@ static int start_daemon(struct listener *l, struct status *st)
     if (strchr(opt->bind_address, ':'))
         flags |= MHD_USE_IPv6;
     l->daemon =
-        MHD_start_daemon(flags, 0, NULL, NULL, on_request, l, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+        MHD_start_daemon(flags, 0, on_accept, l, on_request, l, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!l->daemon)
         return status_set(st, STATUS_INTERNAL_ERROR, "the HTTP server on %s:%u could not be started: %s",
                           opt->bind_address, l->port, strerror(errno));

@@ -180,7 +180,7 @@ static void add_headers(struct exchange *ex, struct MHD_Response *mhd)
         MHD_add_response_header(mhd, rsp->headers[i].name.p, rsp->headers[i].value.p);
     if (ex->r.n_warnings)
         add_warnings(&ex->r, mhd);
-    if (atomic_load_explicit(&ex->listener->is_quiesced, memory_order_relaxed))
+    if (ex->connection->leaves || atomic_load_explicit(&ex->listener->is_quiesced, memory_order_relaxed))
         MHD_add_response_header(mhd, "Connection", "close");
 }
 
@@ -216,6 +216,7 @@ static struct MHD_Response *make_response(struct exchange *ex)
                                                                        : (uint64_t)rsp->source.bytes,
                                                  BLOCK_BYTES, pull_source, ex, NULL);
     case BODY_STREAM:
+        ex->connection->leaves = connection_may_leave(ex);
         stream_attach(rsp->stream, ex->connection, ex->listener->senders, !ex->is_http_1_0);
         connection_set_stream(ex->connection, rsp->stream);
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_1_0_BLOCK_BYTES, pull_stream,

@@ -7,6 +7,9 @@
  *                                                             AWAKE --socket full--> BLOCKED --room--> AWAKE
  *   AWAKE --finished and all sent, or closed--> HELD: libmicrohttpd ends the response or cuts the connection
  *
+ * Over TLS the connection does not even come back: at that first asking it leaves libmicrohttpd for good (leave.c), and
+ * what would be given back is ended by its sender.
+ *
  * So an event to many watchers costs one sendmsg for each, and one wake-up in all: suspending and resuming for each
  * event would cost an eventfd write, and libmicrohttpd walks all its suspended connections at every resume. And the
  * bytes that wait for the socket lie in no buffer of a watcher's own: watchers are many and mostly idle.
@@ -56,7 +59,8 @@ struct stream {
     /* the sender's */
     struct entry current; /* what is left of the entry taken off last */
     struct text unsent;   /* malloc'd: what the socket did not take */
-    bool is_detached;     /* the event loop's */
+    bool was_ended;       /* the last chunk was made */
+    bool is_detached;     /* whose response it is */
 
     pthread_mutex_t mu; /* nothing is called with it held but libmicrohttpd's suspend and a reader's wake */
     enum state state;
@@ -265,6 +269,17 @@ static size_t copy_entries(struct stream *s, char *dst, size_t max)
     return done;
 }
 
+/* The last chunk, which libmicrohttpd would send. */
+static struct text make_end(struct stream *s)
+{
+    if (!s->connection->writer || s->was_ended)
+        return TEXT_NONE;
+    pthread_mutex_lock(&s->mu);
+    s->was_ended = s->state == STREAM_FINISHING;
+    pthread_mutex_unlock(&s->mu);
+    return s->was_ended ? TEXT("0\r\n\r\n") : TEXT_NONE;
+}
+
 /* As many entries as fit, framed; empty when there are none. */
 static struct text make_record(struct stream *s, char dst[RECORD_BYTES])
 {
@@ -273,7 +288,7 @@ static struct text make_record(struct stream *s, char dst[RECORD_BYTES])
     const size_t lead = FRAME_BYTES - 2;
     size_t n = copy_entries(s, dst + lead, RECORD_BYTES - FRAME_BYTES);
     if (n == 0)
-        return TEXT_NONE;
+        return make_end(s);
     char length[FRAME_BYTES];
     size_t length_n = (size_t)snprintf(length, sizeof(length), "%zx\r\n", n);
     memcpy(dst + lead - length_n, length, length_n);
@@ -296,13 +311,17 @@ static void keep_unsent(struct stream *s, struct text rest)
     free(before);
 }
 
-/* The connection is libmicrohttpd's again. s may be gone when this returns. */
+/* The connection is libmicrohttpd's again, or ends. s may be gone when this returns. */
 static void give_back_locked(struct stream *s)
 {
-    struct MHD_Connection *mhd = s->connection->mhd;
+    struct connection *c = s->connection;
+    bool is_clean = s->state == STREAM_FINISHING;
     s->lent = HELD;
     pthread_mutex_unlock(&s->mu);
-    MHD_resume_connection(mhd);
+    if (c->writer)
+        connection_end(c, is_clean);
+    else
+        MHD_resume_connection(c->mhd);
 }
 
 /* The socket is full. False: it has room already, or the stream was closed. */
@@ -396,15 +415,18 @@ static void give_pages_back(char *p, size_t n)
         madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
-/* The header was sent: the connection is lent. */
-static void lend_locked(struct stream *s)
+/* The header was sent: the connection leaves, or is lent. */
+static ptrdiff_t lend_locked(struct stream *s)
 {
     struct connection *c = s->connection;
     /* libmicrohttpd holds back the header's packet for a body that it will not send. */
     setsockopt(c->fd, IPPROTO_TCP, TCP_CORK, &(int){0}, sizeof(int));
+    if (connection_leave(c))
+        return MHD_CONTENT_READER_END_OF_STREAM;
     c->was_corked = true;
     MHD_suspend_connection(c->mhd);
     s->lent = AWAKE;
+    return 0;
 }
 
 ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
@@ -416,13 +438,22 @@ ptrdiff_t stream_read(struct stream *s, char *dst, size_t max)
     else if (s->state == STREAM_FINISHING && s->n == 0)
         result = MHD_CONTENT_READER_END_OF_STREAM;
     else
-        lend_locked(s);
+        result = lend_locked(s);
     pthread_mutex_unlock(&s->mu);
     if (result == 0) {
         give_pages_back(dst, max);
         wake(s);
     }
     return result;
+}
+
+void stream_take_over(struct stream *s)
+{
+    pthread_mutex_lock(&s->mu);
+    connection_change_fd(s->connection);
+    s->lent = AWAKE;
+    pthread_mutex_unlock(&s->mu);
+    wake(s);
 }
 
 void stream_has_room(struct stream *s)

@@ -13,6 +13,7 @@
 
 #include "base.h"
 #include "http/http_internal.h"
+#include "http/tls_writer.h"
 
 static ssize_t nothing_now(struct connection *c)
 {
@@ -26,6 +27,8 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *dst, size_t max)
 {
     struct connection *c = ptr;
     size_t ahead = (size_t)(c->input_end - c->input_pos);
+    if (c->writer)
+        return 0; /* the session only ends */
     if (ahead == 0) {
         bool is_large = max >= INPUT_BYTES;
         ssize_t n = recv(c->fd, is_large ? dst : c->input, is_large ? max : INPUT_BYTES, 0);
@@ -47,12 +50,20 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int n)
 {
     struct connection *c = ptr;
     struct msghdr msg = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)n};
+    if (c->writer) { /* what the session still says is not for the peer */
+        ssize_t all = 0;
+        for (int i = 0; i < n; i++)
+            all += (ssize_t)iov[i].iov_len;
+        return all;
+    }
     return sendmsg(c->fd, &msg, MSG_NOSIGNAL | (c->has_more ? MSG_MORE : 0));
 }
 
 ptrdiff_t transport_send(struct connection *c, struct text bytes)
 {
     size_t done = 0;
+    if (c->writer)
+        return tls_writer_send(c->writer, c->fd, bytes);
     while (done < bytes.n) {
         ssize_t n = c->tls_session ? gnutls_record_send(c->tls_session, bytes.p + done, bytes.n - done)
                                    : send(c->fd, bytes.p + done, bytes.n - done, MSG_NOSIGNAL | MSG_DONTWAIT);

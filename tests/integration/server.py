@@ -163,6 +163,7 @@ class Watch:
     def __init__(self, server, path):
         self.connection = server.connect()
         self.connection.request("GET", path, headers={"Authorization": "Bearer " + TOKEN})
+        self.socket = self.connection.sock  # the response's alone when the server closes at its end
         self.response = self.connection.getresponse()
         self.code = self.response.status
         if self.code != 200:
@@ -170,12 +171,12 @@ class Watch:
 
     def next(self, seconds=10):
         """TimeoutError when nothing comes in time; another OSError or HTTPException where the stream was cut."""
-        if self.connection.sock:
-            self.connection.sock.settimeout(seconds)
+        self.socket.settimeout(seconds)
         line = self.response.readline()
         return json.loads(line) if line else None
 
     def close(self):
+        self.response.close()
         self.connection.close()
 
 
