@@ -19,8 +19,8 @@
 #define GATHER_PAUSE_NS 200000
 #define WRITTEN_SLOTS (2 * BATCH_MAX)
 /* Pages of the log: from here on it is moved in an idle moment, and at once. */
-#define WAL_IDLE_PAGES 1000
-#define WAL_MAX_PAGES 4000
+#define WAL_IDLE_PAGES 500
+#define WAL_MAX_PAGES 2000
 
 static const char *const statement_sql[N_STATEMENTS] = {
     [STMT_INSERT] = "INSERT INTO changes(revision, previous, at, expires, key, value) VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
