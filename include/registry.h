@@ -351,6 +351,8 @@ void list_request_check(const struct list_request *req, struct field_errors *err
  * at the newest revision. The request's texts must live as long as the listing. */
 int listing_open(struct listing *l, const struct resource *res, const struct list_request *req, uint64_t *ret_wait_for,
                  struct status *st);
+/* A list of what is stored nowhere: the objects of tree (taken), of no revision and without pages. */
+void listing_of(struct listing *l, const struct resource *res, const struct list_request *req, struct tree *tree);
 struct object *listing_next(struct listing *l); /* borrowed from the snapshot; NULL at the end or limit */
 /* Instead of listing_next when no selector has a say: neighbours in a leaf of the snapshot's tree, without a look at any. */
 struct listing_run {

@@ -113,6 +113,9 @@ struct call {
 /* The verbs. Each begins with the choice of the representation. */
 enum flow call_get(struct request *r, struct call *c);
 enum flow call_list(struct request *r, struct call *c);
+/* Of componentstatuses, which are made when somebody asks. */
+enum flow call_component_get(struct request *r, struct call *c);
+enum flow call_component_list(struct request *r, struct call *c);
 enum flow call_watch(struct request *r, struct call *c);
 enum flow call_create(struct request *r, struct call *c);
 enum flow call_update(struct request *r, struct call *c);

@@ -233,6 +233,8 @@ static enum flow serve_resource(struct request *r, struct endpoints *e)
         sub = res ? find_sub(res->type, TEXT("binding")) : NULL;
         step = call_binding_create;
     }
+    if (text_is(type->name, "componentstatuses") && !type->group.n)
+        step = step == call_list ? call_component_list : step == call_get ? call_component_get : step;
     if (res && !res->cache)
         step = step == call_create ? review_step(type) : NULL;
     if (!step || !res || !endpoints_serves(type, sub))

@@ -14,7 +14,6 @@ static const struct unserved {
     {"", "pods", "proxy"},
     {"", "nodes", "proxy"},
     {"", "services", "proxy"},
-    {"", "componentstatuses", NULL}, /* asks other processes for their health */
 };
 
 bool endpoints_serves(const struct resource_type *type, const struct resource_sub *sub)

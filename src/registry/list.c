@@ -217,6 +217,13 @@ int listing_open(struct listing *l, const struct resource *res, const struct lis
     return 0;
 }
 
+void listing_of(struct listing *l, const struct resource *res, const struct list_request *req, struct tree *tree)
+{
+    *l = (struct listing){.resource = res, .request = *req, .snapshot = {.tree = tree}};
+    l->request.limit = 0;
+    tree_iter_init(&l->iter, &object_tree_ops, tree);
+}
+
 static void count(const struct listing *l)
 {
     const struct cache_counters *m = cache_counters(l->resource->cache);
