@@ -13,19 +13,19 @@ static bool covers_seconds(const struct value *wide, const struct value *t)
 
 bool toleration_covers(const struct value *wide, const struct value *t)
 {
-    struct text key = text_at(wide, "key"), operator= text_at(wide, "operator"),
+    struct text key = text_at(wide, "key"), how = text_at(wide, "operator"),
                 effect = text_at(wide, "effect");
 
     if (same_value(wide, t))
         return true;
-    if (!text_eq(key, text_at(t, "key")) && (key.n || !text_is(operator, "Exists")))
+    if (!text_eq(key, text_at(t, "key")) && (key.n || !text_is(how, "Exists")))
         return false;
     if ((effect.n && !text_eq(effect, text_at(t, "effect"))) || !covers_seconds(wide, t))
         return false;
-    if (!operator.n || text_is(operator, "Equal"))
+    if (!how.n || text_is(how, "Equal"))
         return text_is(text_at(t, "operator"), "Equal") &&
                text_eq(text_at(t, "value"), text_at(wide, "value"));
-    return text_is(operator, "Exists");
+    return text_is(how, "Exists");
 }
 
 static bool is_redundant(const struct value *merged, const struct value *all, size_t i)

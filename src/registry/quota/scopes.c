@@ -12,17 +12,17 @@ static size_t length(const struct value *list)
 /* name empty: there is none. */
 static bool selects(const struct value *scope, struct text name)
 {
-    struct text operator = value_get_text(scope, TEXT("operator"));
+    struct text how = value_get_text(scope, TEXT("operator"));
     const struct value *values = value_get(scope, TEXT("values"));
     bool is_among = false;
 
     for (size_t i = 0; i < length(values); i++)
         is_among |= name.n && text_eq(value_text(&values->items[i]), name);
-    if (text_is(operator, "In"))
+    if (text_is(how, "In"))
         return is_among;
-    if (text_is(operator, "NotIn"))
+    if (text_is(how, "NotIn"))
         return !is_among;
-    return text_is(operator, "DoesNotExist") ? !name.n : name.n > 0;
+    return text_is(how, "DoesNotExist") ? !name.n : name.n > 0;
 }
 
 /* --- pods --- */
