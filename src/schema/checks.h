@@ -135,6 +135,24 @@ CHECK(csi_drivers);
 CHECK(attachment_metadata);
 CHECK(attributes_unchanged);
 
+/* validate_discovery.c */
+CHECK(slice_addresses);
+CHECK(slice_ports);
+CHECK(endpoint_hints);
+
+/* validate_flowcontrol.c: priority levels, and the priorities of pods */
+CHECK(path_rule);
+CHECK(resource_rule);
+CHECK(hand_size);
+CHECK(priority_class);
+CHECK(priority_value);
+
+/* validate_certificates.c */
+CHECK(request_status);
+CHECK(request_approval);
+CHECK(signer_name);
+CHECK(migration_status);
+
 /* validate_autoscaling.c */
 CHECK(scale_target);
 CHECK(described_object);
@@ -172,5 +190,7 @@ bool differs_besides(const struct value *v, const struct value *old, const struc
                      size_t n); /* any but these */
 void check_invalid_text(struct validation *w, const struct field_path *at, struct text bad,
                         const char *words);
+/* Of an address that can be reached from other nodes; the service kubernetes may have one of this machine only. */
+void check_endpoint_ip(struct validation *w, const struct field_path *at, struct text t);
 void check_not_supported(struct validation *w, const struct field_path *at, struct text t,
                          const char *const *supported, size_t n);
