@@ -44,6 +44,8 @@ static void prepare_create(struct operation *op, struct value *obj)
         if (own)
             set_unless_there(a, own, rows[i].key, rows[i].value);
     }
+    if (value_is_empty(value_at(obj, "metadata", "labels", NULL))) /* upstream, when it reads back what it has stored */
+        value_set(a, value_object_at(a, obj, TEXT("metadata")), TEXT("labels"), value_copy(a, labels));
     set_unless_there(a, value_object_at(a, value_object_at(a, spec, TEXT("selector")), TEXT("matchLabels")), CONTROLLER_UID, uid);
 }
 
