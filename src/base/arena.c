@@ -64,7 +64,8 @@ static size_t round_up(size_t n)
 #define N_CLASSES 7
 #define CLASS_SIZE(c) (((size_t)4096 << (c)) - 32) /* minus malloc's own words: whole pages in all */
 
-static const unsigned char cache_max[N_CLASSES] = {16, 8, 8, 4, 2, 1, 1};
+/* A write of a few KB takes all up to 64 KB, and an event loop has several of them under way. */
+static const unsigned char cache_max[N_CLASSES] = {16, 8, 8, 8, 8, 2, 1};
 
 struct cache {
     struct block *free[N_CLASSES];

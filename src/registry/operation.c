@@ -311,6 +311,7 @@ int operation_encode(struct operation *op, struct value *obj)
     struct buffer b = BUFFER_IN(op->arena);
     size_t rv_at;
 
+    buffer_room(&b, op->current ? op->current->json.n + 1024 : 4096); /* most do not grow by more */
     schema_encode(&b, type->kind->schema, obj, &rv_at);
     if (b.n > OBJECT_BYTES_MAX)
         return status_set(&op->st, STATUS_REQUEST_ENTITY_TOO_LARGE,
