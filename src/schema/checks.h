@@ -16,6 +16,7 @@ CHECK(port_or_name);
 CHECK(http_headers);
 CHECK(domain_path);
 CHECK(no_ip);
+CHECK(csi_driver_name);
 
 /* validate_resources.c: quantities by the name of a resource */
 CHECK(container_resources);
@@ -46,6 +47,22 @@ CHECK(pod_only);
 /* validate_pod_update.c */
 CHECK(pod_update);
 
+/* validate_claims.c: persistent volumes and claims */
+CHECK(access_modes);
+CHECK(claim_size);
+CHECK(data_source);
+CHECK(data_sources);
+CHECK(claim_update);
+CHECK(claim_template);
+CHECK(amounts);
+CHECK(volume_capacity);
+CHECK(volume_update);
+
+/* validate_service.c */
+CHECK(service);
+CHECK(service_traffic);
+CHECK(service_update);
+
 /* validate_volumes.c */
 CHECK(local_path);
 CHECK(no_backsteps);
@@ -57,7 +74,6 @@ CHECK(projected_sources);
 CHECK(iscsi_name);
 CHECK(fibre_channel);
 CHECK(flex_options);
-CHECK(csi_driver_name);
 
 /* validate_scheduling.c */
 CHECK(label_keys);

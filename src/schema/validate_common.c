@@ -75,6 +75,18 @@ CHECK(no_ip)
         check_error(w, FIELD_INVALID, at, v, "must be a DNS name, not an IP address");
 }
 
+CHECK(csi_driver_name)
+{
+    const char *problems[FORMAT_ERRORS_MAX];
+    size_t n;
+
+    if (value_text(v).n > 63)
+        field_too_long(w->errs, field_path_str(w->errs->arena, at), 63);
+    n = format_check(FORMAT_DNS1123_SUBDOMAIN, arena_lower(w->errs->arena, value_text(v)), problems);
+    for (size_t i = 0; i < n; i++)
+        check_error(w, FIELD_INVALID, at, v, "%s", problems[i]);
+}
+
 /* --- for other functions --- */
 
 void check_invalid_text(struct validation *w, const struct field_path *at, struct text bad, const char *words)

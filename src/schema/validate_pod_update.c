@@ -4,14 +4,23 @@
  * (ValidatePodUpdate, ValidatePodEphemeralContainersUpdate). */
 #include "schema/checks.h"
 
-/* False: the lists are of different length, and nothing else is said. */
+/* False: the lists are of different length, and nothing else is said. Images are checked once more, as upstream does. */
 static bool check_container_list(struct validation *w, const struct field_path *at, const struct value *now,
                                  const struct value *before)
 {
-    if (n_items(now) == n_items(before))
-        return true;
-    check_error(w, FIELD_FORBIDDEN, at, NULL, "pod updates may not add or remove containers");
-    return false;
+    if (n_items(now) != n_items(before)) {
+        check_error(w, FIELD_FORBIDDEN, at, NULL, "pod updates may not add or remove containers");
+        return false;
+    }
+    for (uint32_t i = 0; i < n_items(now); i++) {
+        const struct value *image = value_get(&now->items[i], TEXT("image"));
+        if (!value_text(image).n)
+            check_error(w, FIELD_REQUIRED, PATH_FIELD(PATH_INDEX(at, i), "image"), NULL, "%s", "");
+        else if (text_trim(value_text(image)).n != image->n)
+            check_error(w, FIELD_INVALID, PATH_FIELD(PATH_INDEX(at, i), "image"), image,
+                        "must not have leading or trailing whitespace");
+    }
+    return true;
 }
 
 static bool containers_differ(const struct value *now, const struct value *before)

@@ -243,16 +243,3 @@ CHECK(flex_options)
                         "kubernetes.io and k8s.io namespaces are reserved");
     }
 }
-
-CHECK(csi_driver_name)
-{
-    struct text t = value_text(v);
-    const char *problems[FORMAT_ERRORS_MAX];
-    size_t n;
-
-    if (t.n > 63)
-        field_too_long(w->errs, field_path_str(w->errs->arena, at), 63);
-    n = format_check(FORMAT_DNS1123_SUBDOMAIN, arena_lower(w->errs->arena, t), problems);
-    for (size_t i = 0; i < n; i++)
-        check_error(w, FIELD_INVALID, at, v, "%s", problems[i]);
-}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes and claims begin Pending; a volume notes when its phase changed.
+/* Volumes and claims begin Pending; a volume notes when its phase changed. A claim's two ways to say where its data come from
+ * are brought to say the same.
  * Source: kubernetes pkg/registry/core/persistentvolume/strategy.go, persistentvolumeclaim/strategy.go. */
 #include "registry/registry_internal.h"
 
@@ -36,6 +37,52 @@ static void prepare_volume_status(struct operation *op, struct value *obj, const
         note_transition(op, obj);
 }
 
+/* --- claims --- */
+
+static const struct text source = TEXT("dataSource"), source_ref = TEXT("dataSourceRef");
+
+static bool has(const struct value *spec, struct text name)
+{
+    const struct value *v = value_get(spec, name);
+    return v && v->kind == VALUE_OBJECT;
+}
+
+/* The old field is for claims and snapshots; anything else in it is let go. */
+static bool is_old_kind(const struct value *v)
+{
+    struct text group = value_get_text(v, TEXT("apiGroup")), kind = value_get_text(v, TEXT("kind"));
+
+    return (!group.n && text_is(kind, "PersistentVolumeClaim")) ||
+           (text_is(group, "snapshot.storage.k8s.io") && text_is(kind, "VolumeSnapshot"));
+}
+
+static void agree_on_source(struct operation *op, struct value *obj, const struct value *old)
+{
+    static const struct text parts[] = {TEXT("apiGroup"), TEXT("kind"), TEXT("name")};
+    struct value *spec = value_object_at(op->arena, obj, TEXT("spec")), made = value_object();
+    const struct value *before = value_get(old, TEXT("spec")), *from = NULL;
+
+    if (has(spec, source) && !has(spec, source_ref) && !has(before, source) && !has(before, source_ref) &&
+        !is_old_kind(value_get(spec, source)))
+        value_remove(spec, source);
+    if (has(spec, source) && !has(spec, source_ref))
+        from = value_get(spec, source);
+    else if (!has(spec, source) && has(spec, source_ref) &&
+             !value_get_text(value_get(spec, source_ref), TEXT("namespace")).n)
+        from = value_get(spec, source_ref);
+    if (!from)
+        return;
+    for (size_t i = 0; i < N_ELEMENTS(parts); i++)
+        keep_member(op->arena, &made, from, parts[i]);
+    value_set(op->arena, spec, has(spec, source) ? source_ref : source, made);
+}
+
+static void prepare_claim_create(struct operation *op, struct value *obj)
+{
+    set_pending(op, obj);
+    agree_on_source(op, obj, NULL);
+}
+
 const struct strategy strategy_persistent_volumes = {
     .flags = STRATEGY_RETURNS_DELETED,
     .prepare_create = prepare_volume_create,
@@ -43,5 +90,6 @@ const struct strategy strategy_persistent_volumes = {
 };
 const struct strategy strategy_persistent_volume_claims = {
     .flags = STRATEGY_RETURNS_DELETED | STRATEGY_CHECKS_META_AGAIN,
-    .prepare_create = set_pending,
+    .prepare_create = prepare_claim_create,
+    .prepare_update = agree_on_source,
 };

@@ -118,10 +118,9 @@ static const struct row {
                                "\"1.2.3.4\",\"externalIPs\":[\"1.2.3.4\"]"),
      "spec.loadBalancerIP is ignored for headless services\nspec.externalIPs is ignored for headless services\n"
      "spec.SessionAffinity is ignored for headless services\n"},
-    {"v1", "services", SERVICE("\"type\":\"LoadBalancer\",\"sessionAffinity\":\"None\",\"loadBalancerSourceRanges\":[\"10.0.0.1/8\"],"
+    {"v1", "services", SERVICE("\"type\":\"LoadBalancer\",\"sessionAffinity\":\"None\",\"loadBalancerSourceRanges\":[\"FD00::/8\"],"
                                "\"trafficDistribution\":\"PreferClose\""),
-     "spec.loadBalancerSourceRanges[0]: CIDR value \"10.0.0.1/8\" is ambiguous in this context (should be \"10.0.0.0/8\" or "
-     "\"10.0.0.1/32\"?)\nspec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"\n"},
+     "spec.loadBalancerSourceRanges[0]: IPv6 CIDR value \"FD00::/8\" should be in RFC 5952 canonical format (\"fd00::/8\")\nspec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"\n"},
     {"v1", "services", SERVICE("\"type\":\"ClusterIP\",\"sessionAffinity\":\"None\",\"externalName\":\"x\",\"externalIPs\":"
                                "[\"1.2.3.4\"]"),
      "spec.externalIPs is deprecated and may no longer be implemented in some clusters\n"

@@ -43,6 +43,9 @@ static const struct {
     {TEXT("pods"), "{\"spec\":{" WORLD_CONTAINERS "}}"},
     {TEXT("deployments"), "{\"spec\":{" WORLD_TEMPLATE "}}"},
     {TEXT("replicasets"), "{\"spec\":{" WORLD_TEMPLATE "}}"},
+    {TEXT("services"), "{\"spec\":{\"ports\":[{\"port\":80}]}}"},
+    {TEXT("persistentvolumes"), "{\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"capacity\":{\"storage\":\"1Gi\"},\"hostPath\":{\"path\":\"/a\"}}}"},
+    {TEXT("persistentvolumeclaims"), "{\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"},
     {TEXT("jobs"), "{\"spec\":{" WORLD_JOB "}}"},
     {TEXT("cronjobs"), "{\"spec\":{\"schedule\":\"@daily\",\"jobTemplate\":{\"spec\":{" WORLD_JOB "}}}}"},
 };
