@@ -86,7 +86,7 @@ double peak_rss_kb(void)
 void figure(const char *what, double value, const char *unit, double target)
 {
     if (target > 0)
-        printf("%-52s %9.2f %-3s  target %6g  %s\n", what, value, unit, target,
+        printf("%-52s %9.2f %-3s  target %6.4g  %s\n", what, value, unit, target,
                value <= target ? "met" : "MISSED");
     else
         printf("%-52s %9.2f %-3s\n", what, value, unit);

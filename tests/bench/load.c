@@ -86,6 +86,7 @@ static void op_apply(struct client *c, int i, const void *ctx)
 }
 static void op_apply_same(struct client *c, int i, const void *ctx)
 {
+    (void)i;
     (void)ctx;
     send_deployment(c, "PATCH", APPLY, 1);
 }
@@ -101,6 +102,67 @@ static void op_label(struct client *c, int i, const void *ctx)
     snprintf(path, sizeof(path), "/api/v1/namespaces/default/pods/web-6d5f7c9b8-%05d", c->index);
     snprintf(body, sizeof(body), "{\"metadata\":{\"labels\":{\"step\":\"%d\"}}}", i);
     ask(c->conn, "PATCH", path, "Content-Type: application/strategic-merge-patch+json\r\n", body);
+}
+
+/* --- large objects: does a change cost what the object's size says? --- */
+struct large {
+    const char *what;
+    int n; /* keys or variables */
+    const char *path, *type;
+    const char *head, *item, *tail; /* item: with its number and, in the first one, that of the round */
+};
+
+static char *large_body(const struct large *l, int round)
+{
+    size_t room = strlen(l->head) + strlen(l->tail) + (size_t)l->n * (strlen(l->item) + 24) + 1;
+    char *body = malloc(room), *end = body;
+    end += sprintf(end, "%s", l->head);
+    for (int i = 0; i < l->n; i++)
+        end += sprintf(end, l->item, i ? "," : "", i, i ? 0 : round);
+    sprintf(end, "%s", l->tail);
+    return body;
+}
+static void op_large(struct client *c, int i, const void *ctx)
+{
+    const struct large *l = ctx;
+    char *body = large_body(l, i + 1), header[80];
+    snprintf(header, sizeof(header), "Content-Type: %s\r\n", l->type);
+    ask(c->conn, strstr(l->type, "patch") ? "PATCH" : "PUT", l->path, header, body);
+    free(body);
+}
+
+#define LARGE_MAP(size) "/api/v1/namespaces/kube-public/configmaps/large-" size "?fieldManager=bench&force=true"
+#define LARGE_LIST(size) "/apis/apps/v1/namespaces/kube-public/deployments/large-" size "?fieldManager=bench&force=true"
+#define MAP_HEAD(size) "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"large-" size "\"},\"data\":{"
+#define MAP_ITEM "%s\"key-%05d\":\"the value of a setting, of sixty bytes or so, number %08d\""
+#define LIST_HEAD(size)                                                                                                    \
+    "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"large-" size "\"},\"spec\":{\"selector\":{"           \
+    "\"matchLabels\":{\"app\":\"web\"}},\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":"  \
+    "\"web\",\"image\":\"web\",\"env\":["
+#define LIST_ITEM "%s{\"name\":\"VARIABLE_%05d\",\"value\":\"%d\"}"
+
+/* Each of a pair is measured per item; four times as many may not cost more each. */
+static void large_figures(void)
+{
+    static const struct large rows[][2] = {
+        {{"apply of one key, ConfigMap of 256 KB", 4000, LARGE_MAP("a"), APPLY, MAP_HEAD("a"), MAP_ITEM, "}}"},
+         {"  of 1 MB", 16000, LARGE_MAP("b"), APPLY, MAP_HEAD("b"), MAP_ITEM, "}}"}},
+        {{"update of one key, ConfigMap of 256 KB", 4000, LARGE_MAP("a"), JSON, MAP_HEAD("a"), MAP_ITEM, "}}"},
+         {"  of 1 MB", 16000, LARGE_MAP("b"), JSON, MAP_HEAD("b"), MAP_ITEM, "}}"}},
+        {{"apply of one of 1,250 items of a list map", 1250, LARGE_LIST("a"), APPLY, LIST_HEAD("a"), LIST_ITEM, "]}]}}}}"},
+         {"  of 5,000", 5000, LARGE_LIST("b"), APPLY, LIST_HEAD("b"), LIST_ITEM, "]}]}}}}"}},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        double each[2];
+        if (!strstr("large", only))
+            continue;
+        for (int k = 0; k < 2; k++) {
+            load(1, 1, op_large, &rows[i][k]); /* it is there */
+            load(1, 20 * times, op_large, &rows[i][k]);
+            each[k] = lowest / rows[i][k].n * 1e6;
+            figure(rows[i][k].what, each[k], "us for each", k ? 1.5 * each[0] : 0);
+        }
+    }
 }
 
 /* --- watchers --- */
@@ -294,6 +356,7 @@ int main(int argc, char **argv)
     figure("memory with 2,000 pods, after all these lists", rss_kb() / 1024, "MB", 40);
     write_figures();
     change_figures();
+    large_figures();
     if (strstr("watch", only))
         watch_figures();
     bench_is_over();
