@@ -46,6 +46,7 @@ static const struct {
     {TEXT("services"), "{\"spec\":{\"ports\":[{\"port\":80}]}}"},
     {TEXT("persistentvolumes"), "{\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"capacity\":{\"storage\":\"1Gi\"},\"hostPath\":{\"path\":\"/a\"}}}"},
     {TEXT("persistentvolumeclaims"), "{\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}"},
+    {TEXT("certificatesigningrequests"), "{\"spec\":{\"signerName\":\"a.b/c\",\"usages\":[\"client auth\"]}}"},
     {TEXT("jobs"), "{\"spec\":{" WORLD_JOB "}}"},
     {TEXT("cronjobs"), "{\"spec\":{\"schedule\":\"@daily\",\"jobTemplate\":{\"spec\":{" WORLD_JOB "}}}}"},
 };
