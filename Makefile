@@ -128,13 +128,14 @@ $(BUILD)/bench/bench_%: tests/bench/bench_%.c tests/bench/micro.h $(patsubst %,$
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-missing-prototypes $< -o $@ $(LDFLAGS) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-bench: all $(patsubst %,$(BUILD)/bench/bench_%,json default validate authz authn) ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
+bench: all $(patsubst %,$(BUILD)/bench/bench_%,json default validate authz authn admission) ## Print the CPU per operation of the benchmarks; SCALE=1: of a store of 40,000 pods, WATCHERS=1: of 10,000 watchers
 	$(Q)BUILD=$(BUILD) SCALE=$(or $(SCALE),0) WATCHERS=$(or $(WATCHERS),0) tests/bench/run
 	$(Q)$(BUILD)/bench/bench_json
 	$(Q)$(BUILD)/bench/bench_default
 	$(Q)$(BUILD)/bench/bench_validate
 	$(Q)$(BUILD)/bench/bench_authz
 	$(Q)$(BUILD)/bench/bench_authn
+	$(Q)$(BUILD)/bench/bench_admission
 
 san: ## Build and run all tests under ASan and UBSan, in build/san
 	$(Q)ulimit -s 65536; $(MAKE) --no-print-directory BUILD=build/san OPT=-O1 SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DKS_ARENA_MALLOC' check

@@ -3,17 +3,23 @@
  * their own without a kind, which still counts. Source: kubernetes/apiserver pkg/admission/config.go. */
 #include "admission/config.h"
 
-static int read_yaml(struct arena *a, const char *path, struct value *ret, struct status *st)
+static int parse_yaml(struct arena *a, struct text yaml, struct value *ret, struct status *st)
 {
-    struct buffer content = BUFFER_IN(a);
     struct text_list duplicates = {0};
     const struct json_options opt = {.duplicates = &duplicates, .copy_strings = true};
 
-    if (file_read(path, &content, st) < 0 || yaml_read(a, buffer_text(&content), &opt, ret, st) < 0)
+    if (yaml_read(a, yaml, &opt, ret, st) < 0)
         return -1;
     if (duplicates.n)
         return status_set(st, STATUS_BAD_REQUEST, "strict decoding error: %.*s", TEXT_ARG(duplicates.p[0]));
     return 0;
+}
+
+static int read_yaml(struct arena *a, const char *path, struct value *ret, struct status *st)
+{
+    struct buffer content = BUFFER_IN(a);
+
+    return file_read(path, &content, st) < 0 ? -1 : parse_yaml(a, buffer_text(&content), ret, st);
 }
 
 static int check_members(const struct value *v, const char *const *known, size_t n, const char *where,
@@ -73,13 +79,20 @@ static int read_root(const struct value *root, struct admission_config *ret, str
     return check_plugins(plugins, st);
 }
 
+int admission_config_parse(struct arena *a, struct text yaml, struct admission_config *ret, struct status *st)
+{
+    struct value root;
+
+    return parse_yaml(a, yaml, &root, st) < 0 ? -1 : read_root(&root, ret, st);
+}
+
 int admission_config_read(struct arena *a, const char *path, struct admission_config *ret, struct status *st)
 {
     const char *slash = strrchr(path, '/');
-    struct value root;
+    struct buffer content = BUFFER_IN(a);
 
     ret->folder = slash ? (struct text){path, (size_t)(slash - path) + 1} : TEXT("");
-    if (read_yaml(a, path, &root, st) < 0 || read_root(&root, ret, st) < 0)
+    if (file_read(path, &content, st) < 0 || admission_config_parse(a, buffer_text(&content), ret, st) < 0)
         return status_wrap(st, "failed to read plugin config: %s", path);
     return 0;
 }

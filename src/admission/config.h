@@ -12,6 +12,8 @@ struct admission_config {
 };
 /* BAD_REQUEST says what is wrong with the file. */
 int admission_config_read(struct arena *a, const char *path, struct admission_config *ret, struct status *st);
+int admission_config_parse(struct arena *a, struct text yaml, struct admission_config *ret,
+                           struct status *st);
 /* Null when the plugin is told nothing. */
 int admission_config_of(const struct admission_config *c, struct arena *a, struct text plugin,
                         struct value *ret, struct status *st);

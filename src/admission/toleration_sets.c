@@ -13,8 +13,7 @@ static bool covers_seconds(const struct value *wide, const struct value *t)
 
 bool toleration_covers(const struct value *wide, const struct value *t)
 {
-    struct text key = text_at(wide, "key"), how = text_at(wide, "operator"),
-                effect = text_at(wide, "effect");
+    struct text key = text_at(wide, "key"), how = text_at(wide, "operator"), effect = text_at(wide, "effect");
 
     if (same_value(wide, t))
         return true;

@@ -3,8 +3,6 @@
  * the words: kubernetes/apiserver pkg/admission/errors.go. */
 #include "admission/plugin.h"
 
-#include <stdio.h>
-
 const struct text container_lists[N_CONTAINER_LISTS] = {TEXT("initContainers"), TEXT("containers"),
                                                         TEXT("ephemeralContainers")};
 
@@ -67,6 +65,18 @@ bool is_sub(const struct admission_attributes *a, const char *sub)
 
 /* --- look-ups --- */
 
+/* namespace/name, without the cost of formatting. */
+static struct text join_key(struct arena *a, struct text namespace, struct text name)
+{
+    char *p = arena_alloc(a, namespace.n + 1 + name.n);
+
+    memcpy(p, namespace.p, namespace.n);
+    p[namespace.n] = '/';
+    if (name.n)
+        memcpy(p + namespace.n + 1, name.p, name.n);
+    return (struct text){p, namespace.n + 1 + name.n};
+}
+
 struct cache *admission_cache(const struct registry *reg, const char *group, const char *version,
                               const char *resource)
 {
@@ -84,8 +94,7 @@ struct object *admission_find_object(const struct admission_attributes *a, const
 
     if (!cache)
         return NULL;
-    o = cache_get(cache, namespace.n ? arena_textf(a->arena, "%.*s/%.*s", TEXT_ARG(namespace), TEXT_ARG(name))
-                                     : name);
+    o = cache_get(cache, namespace.n ? join_key(a->arena, namespace, name) : name);
     if (o && o->is_unreadable) {
         object_unref(o);
         return NULL;
@@ -121,7 +130,7 @@ bool admission_exists(const struct admission_attributes *a, const char *group, c
 
 void admission_list_open(struct admission_list *l, struct arena *a, struct cache *c, struct text namespace)
 {
-    l->prefix = namespace.n ? arena_textf(a, "%.*s/", TEXT_ARG(namespace)) : TEXT("");
+    l->prefix = namespace.n ? join_key(a, namespace, TEXT_NONE) : TEXT("");
     cache_snapshot(c, &l->snapshot);
     tree_iter_seek(&l->iter, &object_tree_ops, l->snapshot.tree, l->prefix);
 }
@@ -146,12 +155,13 @@ bool admission_has_any(struct cache *c, struct text namespace)
     struct tree_iter iter;
     const struct object *o;
     char prefix[300];
-    int n = snprintf(prefix, sizeof(prefix), "%.*s/", TEXT_ARG(namespace));
 
-    if (!c || n < 0 || (size_t)n >= sizeof(prefix))
+    if (!c || !namespace.n || namespace.n + 1 > sizeof(prefix))
         return false;
+    memcpy(prefix, namespace.p, namespace.n);
+    prefix[namespace.n] = '/';
     cache_snapshot(c, &snapshot);
-    tree_iter_seek(&iter, &object_tree_ops, snapshot.tree, text_of(prefix));
+    tree_iter_seek(&iter, &object_tree_ops, snapshot.tree, (struct text){prefix, namespace.n + 1});
     o = tree_iter_next(&iter);
     bool has_any = o && text_eq(o->namespace, namespace);
     snapshot_release(&snapshot);
