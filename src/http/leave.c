@@ -3,11 +3,11 @@
  * whenever one connection is resumed, which every write does, and each keeps its room for headers and its TLS
  * session. So a stream over TLS says "Connection: close", and once its header is out
  *
- *   connection_leave  takes the writing keys and a second descriptor of the socket, and lets libmicrohttpd
- * believe that the body is over: what it still sends, the last chunk and the session's farewell, goes nowhere
- *   connection_left   in its very last callback, before it closes its descriptor: the connection, the
- * exchange with its arena and the stream are ours alone, and a sender begins connection_end    by that
- * sender, when all is sent or the client has gone: the chain unwinds, the socket is closed
+ *   connection_leave  takes the writing keys and a second descriptor of the socket, and lets libmicrohttpd believe that the
+ *                     body is over: what it still sends, the last chunk and the session's farewell, goes nowhere
+ *   connection_left   in its very last callback, before it closes its descriptor: the connection, the exchange with its
+ *                     arena and the stream are ours alone, and a sender begins
+ *   connection_end    by that sender, when all is sent or the client has gone: the chain unwinds, the socket is closed
  *
  * Where that cannot be (no TLS, a suite that is no AEAD) the connection is suspended and lent, see stream.c.
  */

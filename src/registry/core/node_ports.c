@@ -3,10 +3,11 @@
  * the newest object, carries out each request on them, and writes. The end of that write begins the next.
  *
  *   IDLE --a request--> WORKING --all are answered and none waits--> IDLE
- *   within WORKING: bits read, requests carried out -> nothing changed: answered
- *                                                   -> written: answered; another server was quicker: bits
- * read anew refused by bits that may be old (another server writes too): once more on the newest ones
- */
+ *   WORKING: bits read, requests carried out
+ *     --nothing changed--> answered
+ *     --written--> answered
+ *     --another server was quicker--> bits read anew
+ *     --refused by bits that may be old, since another server writes too--> once more on the newest ones */
 #include "registry/core/node_ports.h"
 
 #include <pthread.h>
