@@ -36,6 +36,7 @@ struct node_ports {
     uint8_t *leaks; /* the repairer's: rounds left for each port that nobody seems to have, plus one */
 
     pthread_mutex_t mu;  /* before those of the storage */
+    pthread_cond_t idle;
     struct list waiting; /* mu */
     bool is_working;     /* mu */
 
@@ -288,8 +289,7 @@ static void answer(struct node_ports *np)
 
 static void fail_all(struct node_ports *np, struct status *st)
 {
-    list_for_each(l, &np->working)
-    {
+    list_for_each(l, &np->working) {
         struct port_request *r = CONTAINER_OF(l, struct port_request, link);
         r->problem = PORT_FAILED;
         status_set(&r->st, st->reason, "%s", st->message);
@@ -304,10 +304,10 @@ static bool take_waiting(struct node_ports *np)
     object_unref(MOVE(np->current));
     object_unref(MOVE(np->written));
     pthread_mutex_lock(&np->mu);
-    np->is_working = !list_is_empty(&np->waiting);
-    bool goes_on = np->is_working;
-    list_for_each_safe(l, &np->waiting)
-    {
+    bool goes_on = np->is_working = !list_is_empty(&np->waiting);
+    if (!goes_on)
+        pthread_cond_signal(&np->idle);
+    list_for_each_safe(l, &np->waiting) {
         list_remove(l);
         list_append(&np->working, l);
     }
@@ -378,8 +378,7 @@ static bool step(struct node_ports *np)
         fail_all(np, &st);
         return true;
     }
-    list_for_each(l, &np->working)
-    {
+    list_for_each(l, &np->working) {
         struct port_request *r = CONTAINER_OF(l, struct port_request, link);
         is_changed |= carry_out(np, &np->bits, r);
         is_refused |= r->problem != PORT_NO_PROBLEM;
@@ -515,6 +514,7 @@ struct node_ports *node_ports_new(struct storage *s, uint32_t base, uint32_t n_p
     list_init(&np->waiting);
     list_init(&np->working);
     pthread_mutex_init(&np->mu, NULL);
+    pthread_cond_init(&np->idle, NULL);
     return np;
 }
 
@@ -522,6 +522,11 @@ void node_ports_free(struct node_ports *np)
 {
     if (!np)
         return;
+    pthread_mutex_lock(&np->mu);
+    while (np->is_working) /* whoever was answered last may be here before the committer has left */
+        pthread_cond_wait(&np->idle, &np->mu);
+    pthread_mutex_unlock(&np->mu);
+    pthread_cond_destroy(&np->idle);
     pthread_mutex_destroy(&np->mu);
     arena_free(np->arena);
     free(np->leaks);

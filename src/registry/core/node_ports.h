@@ -15,7 +15,7 @@ struct bits;
 /* Of no version: of no API. To be among the storage's types. Start-up calls it first, later any thread. */
 const struct resource_type *node_ports_type(void);
 struct node_ports *node_ports_new(struct storage *s, uint32_t base, uint32_t n_ports);
-void node_ports_free(struct node_ports *np);
+void node_ports_free(struct node_ports *np); /* all requests have been answered; before the storage stops */
 
 /* One port that is asked for. */
 struct port_want {

@@ -17,6 +17,7 @@ struct world {
     struct registry *registry;
     const struct user_info *user; /* who writes; NULL: the server itself */
     const struct admission_hooks *admission;
+    const struct service_options *services; /* NULL: they get nothing */
 };
 
 static inline const struct resource *world_resource(struct world *w, const char *api_version,
@@ -258,7 +259,7 @@ static inline void world_open(struct world *w, size_t ring_max_events)
     opt.timers = w->timers;
     if (storage_start(&opt, &w->storage, &st) < 0)
         ck_abort_msg("%s", st.message);
-    struct registry_options reg = {.storage = w->storage};
+    struct registry_options reg = {.storage = w->storage, .services = w->services};
     if (registry_start(&reg, &w->registry, &st) < 0)
         ck_abort_msg("%s", st.message);
 }
