@@ -241,6 +241,7 @@ struct operation {
     /* private to the registry */
     struct storage_write write;
     struct object *current, *written; /* one reference each */
+    struct value written_tree;        /* of which written was encoded */
     void (*proceed)(struct operation *op);
     void (*again)(struct operation *op); /* from the start, with what is stored by then */
     void (*next)(struct operation *op);  /* what a thread that may block shall call */

@@ -24,6 +24,9 @@ struct storage_write {
     struct text key;            /* of the object, see object.key; lives until done */
     uint64_t expected_revision; /* the object's revision, or 0: the key must not exist */
     struct object *object;      /* PUT: unsealed, one reference; the engine seals it. NULL for DELETE. */
+    /* PUT: what the object's JSON says, perhaps with a resourceVersion; saves an engine that keeps another form from reading it
+     * again. Stays as it is until done. NULL: not at hand. */
+    const struct value *tree;
     struct object *previous;    /* the object at expected_revision, one reference; NULL when that is 0 */
     /* Called once, on the committer thread (or by storage_submit when it refuses), after the cache has applied the write;
      * must be short. May free this. Watchers may hear of the write a moment later. */

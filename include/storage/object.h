@@ -59,8 +59,9 @@ void object_seal_dry(struct object *o);
 struct object *object_with_revision(const struct object *o, uint64_t revision);
 /* What an engine writes: the JSON around the resource version, as two pieces; sealed or not. */
 void object_stored(const struct object *o, struct text ret_pieces[2]);
-/* The same as protobuf with its envelope. INTERNAL_ERROR if the type has no message. */
-int object_stored_protobuf(const struct object *o, struct buffer *b, struct status *st);
+/* The same as protobuf with its envelope. tree: what the JSON says, whatever its resource version; NULL: it is read again.
+ * INTERNAL_ERROR if the type has no message. */
+int object_stored_protobuf(const struct object *o, const struct value *tree, struct buffer *b, struct status *st);
 bool object_has_protobuf(const struct resource_type *type);
 
 struct object *object_ref(struct object *o);

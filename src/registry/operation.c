@@ -319,6 +319,7 @@ int operation_encode(struct operation *op, struct value *obj)
                           b.n, OBJECT_BYTES_MAX);
     object_unref(MOVE(op->written));
     op->written = object_new(type, buffer_text(&b), rv_at, obj);
+    op->written_tree = *obj;
     if ((op->resource->strategy->flags & STRATEGY_EXPIRES) && op->registry->event_ttl_ms > 0)
         op->written->expires_ms = clock_now_ns() / 1000000 + op->registry->event_ttl_ms;
     return 0;
@@ -360,6 +361,7 @@ void operation_write(struct operation *op, enum write_op what, void (*proceed)(s
         .key = what == WRITE_PUT ? op->written->key : op->current->key,
         .expected_revision = op->current ? op->current->revision : 0,
         .object = what == WRITE_PUT ? op->written : NULL,
+        .tree = what == WRITE_PUT ? &op->written_tree : NULL,
         .previous = op->current,
         .done = written,
     };

@@ -472,21 +472,49 @@ bool object_has_protobuf(const struct resource_type *type)
     return type->kind && type->kind->schema && type->kind->schema->n_by_number;
 }
 
-int object_stored_protobuf(const struct object *o, struct buffer *b, struct status *st)
+static int read_stored(struct arena *a, const struct object *o, struct value *ret, struct status *st)
 {
-    CLEANUP(arena_freep) struct arena *a = arena_new();
     struct buffer json = BUFFER_IN(a);
     struct text pieces[2];
-    struct value tree;
-    if (!object_has_protobuf(o->type))
-        return status_set(st, STATUS_INTERNAL_ERROR, "%.*s have no protobuf message", TEXT_ARG(o->type->name));
     object_stored(o, pieces);
     buffer_room(&json, pieces[0].n + pieces[1].n);
     buffer_add(&json, pieces[0]);
     buffer_add(&json, pieces[1]);
-    if (json_read(a, buffer_text(&json), &(struct json_options){0}, &tree, st) < 0)
+    return json_read(a, buffer_text(&json), &(struct json_options){0}, ret, st);
+}
+
+/* The object v without its member, copied no deeper than that. */
+static struct value without(struct arena *a, const struct value *v, struct text member)
+{
+    struct value copy = *v;
+    copy.members = ARENA_ARRAY(a, struct value_member, v->n + 1);
+    memcpy(copy.members, v->members, v->n * sizeof(*v->members));
+    value_remove(&copy, member);
+    return copy;
+}
+
+static struct value without_revision(struct arena *a, const struct value *tree)
+{
+    const struct value *metadata = value_get(tree, TEXT("metadata"));
+    struct value copy = *tree;
+    if (!value_get(metadata, TEXT("resourceVersion")))
+        return copy;
+    copy = without(a, tree, TEXT_NONE);
+    *value_get(&copy, TEXT("metadata")) = without(a, metadata, TEXT("resourceVersion"));
+    return copy;
+}
+
+int object_stored_protobuf(const struct object *o, const struct value *tree, struct buffer *b, struct status *st)
+{
+    CLEANUP(arena_freep) struct arena *a = arena_new();
+    struct value stored;
+    if (!object_has_protobuf(o->type))
+        return status_set(st, STATUS_INTERNAL_ERROR, "%.*s have no protobuf message", TEXT_ARG(o->type->name));
+    if (tree)
+        stored = without_revision(a, tree);
+    else if (read_stored(a, o, &stored, st) < 0)
         return -1;
-    schema_protobuf_write(b, o->type->kind->schema, &tree);
+    schema_protobuf_write(b, o->type->kind->schema, &stored);
     return 0;
 }
 

@@ -230,7 +230,7 @@ static int encode_plain(struct storage *s, const struct storage_write *w, struct
 {
     struct text pieces[2];
     if (s->stores_protobuf && !w->type->is_kept_as_json && object_has_protobuf(w->type))
-        return object_stored_protobuf(w->object, b, st);
+        return object_stored_protobuf(w->object, w->tree, b, st);
     object_stored(w->object, pieces);
     buffer_room(b, pieces[0].n + pieces[1].n);
     buffer_add(b, pieces[0]);

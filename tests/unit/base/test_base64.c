@@ -14,6 +14,15 @@ static const struct {
     {"fooba", "Zm9vYmE=", "Zm9vYmE"},
     {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
     {"\xff\xfe\xfd?", "//79Pw==", "__79Pw"},
+    {"The quic", "VGhlIHF1aWM=", "VGhlIHF1aWM"},
+    {"The quick", "VGhlIHF1aWNr", "VGhlIHF1aWNr"},
+    {"The quick ", "VGhlIHF1aWNrIA==", "VGhlIHF1aWNrIA"},
+    {"The quick bro", "VGhlIHF1aWNrIGJybw==", "VGhlIHF1aWNrIGJybw"},
+    {"The quick brow", "VGhlIHF1aWNrIGJyb3c=", "VGhlIHF1aWNrIGJyb3c"},
+    {"The quick brown", "VGhlIHF1aWNrIGJyb3du", "VGhlIHF1aWNrIGJyb3du"},
+    {"The quick brown fox ", "VGhlIHF1aWNrIGJyb3duIGZveCA=", "VGhlIHF1aWNrIGJyb3duIGZveCA"},
+    {"The quick brown fox jumps over the lazy dog, 0123456789 times?>", "VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZywgMDEyMzQ1Njc4OSB0aW1lcz8+", "VGhlIHF1aWNrIGJyb3duIGZveCBqdW1wcyBvdmVyIHRoZSBsYXp5IGRvZywgMDEyMzQ1Njc4OSB0aW1lcz8-"},
+    {"\xfb\xff\xbf\xfb\xff\xbf\xfb\xff\xbf\xfb\xff\xbf\xfb\xff\xbf", "+/+/+/+/+/+/+/+/+/+/", "-_-_-_-_-_-_-_-_-_-_"},
 };
 
 START_TEST(vectors_hold_both_ways)

@@ -214,6 +214,48 @@ START_TEST(forms_are_made_once_and_shared)
 }
 END_TEST
 
-UNIT_MAIN("storage/object", an_object_is_sealed_and_loaded_again, the_resource_version_fits_any_neighbour,
+/* The tree as a writer has it, its members in whatever order and of an older revision, and what is read from the JSON that was
+ * made of it. */
+START_TEST(protobuf_is_the_same_of_the_tree_and_of_the_json)
+{
+    static const char *const pods[] = {
+        "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\","
+        "\"resourceVersion\":\"17\","
+        "\"uid\":\"u\",\"labels\":{\"b\":\"2\",\"a\":\"1\"},\"creationTimestamp\":\"2026-01-02T03:04:05Z\","
+        "\"managedFields\":"
+        "[{\"manager\":\"m\",\"operation\":\"Update\",\"apiVersion\":\"v1\",\"fieldsType\":\"FieldsV1\","
+        "\"fieldsV1\":"
+        "{\"f:spec\":{\"f:nodeName\":{}},\"f:a\":{}}}]},\"spec\":{\"containers\":[{\"image\":\"i\",\"name\":"
+        "\"c\",\"resources\":"
+        "{\"requests\":{\"memory\":\"1Gi\",\"cpu\":\"100m\"}},\"ports\":[{\"containerPort\":80}],"
+        "\"livenessProbe\":"
+        "{\"httpGet\":{\"port\":\"http\"}}}],\"nodeName\":\"n\",\"terminationGracePeriodSeconds\":30},"
+        "\"status\":{}}",
+        "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"uid\":\"u\"},\"spec\":{"
+        "\"containers\":null}}",
+    };
+    const struct resource_type *type = schema_resource_find(TEXT(""), TEXT("v1"), TEXT("pods"));
+    for (size_t i = 0; i < N_ELEMENTS(pods); i++) {
+        CLEANUP(arena_freep) struct arena *a = arena_new();
+        struct buffer json = BUFFER_IN(a), of_tree = BUFFER_IN(a), of_json = BUFFER_IN(a);
+        struct status st = {0};
+        struct value tree;
+        size_t rv_at;
+        ck_assert_int_eq(json_read(a, text_of(pods[i]), &(struct json_options){0}, &tree, &st), 0);
+        ck_assert_int_eq(schema_decode(a, type->kind->schema, &tree, NULL, &st), 0);
+        schema_encode(&json, type->kind->schema, &tree, &rv_at);
+        struct object *o = object_new(type, buffer_text(&json), rv_at, &tree);
+        ck_assert_int_eq(object_stored_protobuf(o, &tree, &of_tree, &st), 0);
+        ck_assert_int_eq(object_stored_protobuf(o, NULL, &of_json, &st), 0);
+        ck_assert(text_eq(buffer_text(&of_tree), buffer_text(&of_json)));
+        ck_assert_int_eq(text_is(value_text(value_at(&tree, "metadata", "resourceVersion", NULL)), "17"),
+                         i == 0);
+        object_unref(o);
+    }
+}
+END_TEST
+
+UNIT_MAIN("storage/object", protobuf_is_the_same_of_the_tree_and_of_the_json,
+          an_object_is_sealed_and_loaded_again, the_resource_version_fits_any_neighbour,
           foreign_bytes_become_what_would_have_been_stored, bad_stored_bytes_are_refused,
           forms_are_made_once_and_shared)
