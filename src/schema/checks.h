@@ -169,6 +169,23 @@ CHECK(request_approval);
 CHECK(signer_name);
 CHECK(migration_status);
 
+/* validate_admission.c: what is called or evaluated on the way, and API services */
+CHECK(hook_name);
+CHECK(side_effects);
+CHECK(client_config);
+CHECK(review_versions);
+CHECK(admission_rule);
+CHECK(mutating_operations);
+CHECK(validation_actions);
+CHECK(param_kind);
+CHECK(audit_key);
+CHECK(audit_annotations);
+CHECK(not_blank);
+CHECK(blank_or_said);
+CHECK(one_line);
+CHECK(cel_identifier);
+CHECK(api_service_name);
+
 /* validate_autoscaling.c */
 CHECK(scale_target);
 CHECK(described_object);

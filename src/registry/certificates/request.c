@@ -4,6 +4,12 @@
  */
 #include "registry/registry_internal.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "base/base64.h"
+
 static void set_user(struct arena *a, struct value *spec, const struct user_info *user)
 {
     static const struct text members[] = {TEXT("username"), TEXT("uid"), TEXT("groups"), TEXT("extra")};
@@ -107,12 +113,96 @@ static bool prepare_sub(struct operation *op, struct value *obj, const struct va
     return true;
 }
 
+/* --- what only a parser can tell --- */
+
+/* NULL: a request whose signature is that of its key. Text before the block is passed over, as Go does. */
+static const char *request_problem(struct text pem)
+{
+    BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+    char *name = NULL, *header = NULL;
+    unsigned char *der = NULL;
+    long n = 0;
+    const char *problem = "PEM block type must be CERTIFICATE REQUEST";
+
+    if (in && PEM_read_bio(in, &name, &header, &der, &n) && strcmp(name, PEM_STRING_X509_REQ) == 0) {
+        const unsigned char *p = der;
+        X509_REQ *req = d2i_X509_REQ(NULL, &p, n);
+        EVP_PKEY *key = req && p == der + n ? X509_REQ_get0_pubkey(req) : NULL;
+        problem = !key ? "x509: malformed certificate request"
+                  : X509_REQ_verify(req, key) == 1
+                      ? NULL
+                      : "x509: the signature does not fit the key of the request";
+        X509_REQ_free(req);
+    }
+    OPENSSL_free(name);
+    OPENSSL_free(header);
+    OPENSSL_free(der);
+    BIO_free(in);
+    ERR_clear_error();
+    return problem;
+}
+
+/* NULL: certificates, each in a block of its own. */
+static const char *certificate_problem(struct text pem)
+{
+    BIO *in = BIO_new_mem_buf(pem.p, (int)pem.n);
+    char *name, *header;
+    unsigned char *der;
+    long n;
+    size_t n_blocks = 0;
+    const char *problem = NULL;
+
+    for (; in && !problem && PEM_read_bio(in, &name, &header, &der, &n); n_blocks++) {
+        const unsigned char *p = der;
+        X509 *c = NULL;
+        if (strcmp(name, PEM_STRING_X509) != 0)
+            problem = "only CERTIFICATE PEM blocks are allowed";
+        else if (*header)
+            problem = "no PEM block headers are permitted";
+        else if (!(c = d2i_X509(NULL, &p, n)))
+            problem = "x509: malformed certificate";
+        X509_free(c);
+        OPENSSL_free(name);
+        OPENSSL_free(header);
+        OPENSSL_free(der);
+    }
+    BIO_free(in);
+    ERR_clear_error();
+    return problem || n_blocks ? problem : "must contain at least one CERTIFICATE PEM block";
+}
+
+static struct text decoded(struct arena *a, const struct value *v)
+{
+    struct text bytes;
+
+    return v && base64_decode(a, BASE64_STANDARD, value_text(v), &bytes) ? bytes : TEXT_NONE;
+}
+
+static void validate(struct operation *op, const struct value *obj, const struct value *old,
+                     struct field_errors *errs)
+{
+    const struct value *request = value_at(obj, "spec", "request", NULL);
+    const struct value *sent = value_at(obj, "status", "certificate", NULL),
+                       *had = value_at(old, "status", "certificate", NULL);
+    struct text pem = decoded(op->arena, sent);
+    const char *problem = old ? NULL : request_problem(decoded(op->arena, request));
+
+    if (problem)
+        field_error(errs, FIELD_INVALID, "spec.request", request ? request : &value_null, "%s", problem);
+    if (old && pem.n && (!had || !value_equal(sent, had)) && (problem = certificate_problem(pem))) {
+        struct value shown = value_string(TEXT("<certificate data>"));
+        field_error(errs, FIELD_INVALID, "status.certificate", &shown, "%s", problem);
+    }
+}
+
 static const char *const spec[] = {"spec", NULL}, *const whole_status[] = {"status", NULL},
                          *const conditions[] = {"status", "conditions", NULL},
                          *const certificate[] = {"status", "certificate", NULL};
-static const char *const *const of_object[] = {spec, whole_status}, *const *const of_status[] = {spec, conditions},
+static const char *const *const of_object[] = {spec, whole_status},
+                                *const *const of_status[] = {spec, conditions},
                                 *const *const of_approval[] = {spec, certificate};
-static const struct field_resets resets[] = {{"", of_object, 2}, {"status", of_status, 2}, {"approval", of_approval, 2}, {0}};
+static const struct field_resets resets[] = {
+    {"", of_object, 2}, {"status", of_status, 2}, {"approval", of_approval, 2}, {0}};
 
 const struct strategy strategy_certificate_requests = {
     .resets = resets,
@@ -121,4 +211,5 @@ const struct strategy strategy_certificate_requests = {
     .prepare_update = prepare_update,
     .prepare_sub = prepare_sub,
     .prepare_status = prepare_status,
+    .validate = validate,
 };

@@ -228,7 +228,8 @@ START_TEST(defaults_of_the_stored_version)
     r = post(&f, "/apis/autoscaling/v1/namespaces/demo/horizontalpodautoscalers",
              "{\"metadata\":{\"name\":\"h\",\"annotations\":{\"autoscaling.alpha.kubernetes.io/behavior\":"
              "\"{\\\"ScaleUp\\\":{\\\"StabilizationWindowSeconds\\\":5}}\"}},"
-             "\"spec\":{\"scaleTargetRef\":{\"kind\":\"Deployment\",\"name\":\"d\"},\"maxReplicas\":3}}");
+             "\"spec\":{\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"d\"},"
+             "\"maxReplicas\":3}}");
     ck_code(r, 201);
     ck_has(r.body, "\"minReplicas\":1,\"maxReplicas\":3");
     ck_has(r.body, "\\\"StabilizationWindowSeconds\\\":5,\\\"SelectPolicy\\\":\\\"Max\\\"");

@@ -224,6 +224,15 @@ START_TEST(cluster_scoped_objects_lose_their_namespace)
 }
 END_TEST
 
+/* Of a key that nobody kept. */
+#define SIGNING_REQUEST \
+    "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURSBSRVFVRVNULS0tLS0KTUlISE1HNENBUUF3RERFS01BZ0dBMVVFQXd3QllUQl" \
+    "pNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NNNDlBd0VIQTBJQQpCQ2p5MDBNUWZlbDZUdjlIZloyZ3BtcEVPbnNXZ3hUMnBq" \
+    "N3A2dTZkbWV5TzNrSmlqU2poc2hOaGZvQnNMSVVoCjZYcXNsR3JhU0tsK2k1RjRyRTA5TUNXZ0FEQUtCZ2dxaGtqT1" \
+    "BRUURBZ05KQURCR0FpRUFvWXNYbG9ob25mWlMKWExKcXlqc2pOTFVYNnhIZUM4NFJkT3phNnBJcW8rSUNJUURpbFRm" \
+    "NFJUbFV0NTVlcGxNRHh0VHlOOXhWZFpkVQpqR2FhcURxdklSa2lqUT09Ci0tLS0tRU5EIENFUlRJRklDQVRFIFJFUV" \
+    "VFU1QtLS0tLQo="
+
 static const struct kind_row {
     const char *api_version, *resource, *ns, *json, *path, *expect;
 } kinds[] = {
@@ -260,13 +269,16 @@ static const struct kind_row {
      "\"hello\"}}",
      "data", "{\"a\":\"aGVsbG8=\",\"b\":\"eA==\"}"},
     {"v1", "services", "ns", "{\"metadata\":{\"name\":\"a\"}}", "status", "{\"loadBalancer\":{}}"},
-    {"apiregistration.k8s.io/v1", "apiservices", "", "{\"metadata\":{\"name\":\"v1.x\"}}",
+    {"apiregistration.k8s.io/v1", "apiservices", "", "{\"metadata\":{\"name\":\"v1.x\"},\"spec\":{\"group\":\"x\",\"version\":\"v1\","
+     "\"groupPriorityMinimum\":1,\"versionPriority\":1}}",
      "status.conditions.0.reason", "Local"},
     {"apiextensions.k8s.io/v1", "customresourcedefinitions", "",
      "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"versions\":[{\"name\":\"v1\",\"storage\":true}]}}", "status",
      "{\"conditions\":null,\"acceptedNames\":{\"plural\":\"\",\"kind\":\"\"},\"storedVersions\":[\"v1\"]}"},
     {"certificates.k8s.io/v1", "certificatesigningrequests", "",
-     "{\"metadata\":{\"name\":\"Some Name\"},\"spec\":{\"username\":\"forged\"}}", "spec.username", ""},
+     "{\"metadata\":{\"name\":\"Some Name\"},\"spec\":{\"username\":\"forged\",\"signerName\":\"a.example/b\","
+     "\"usages\":[\"any\"],\"request\":\"" SIGNING_REQUEST "\"}}",
+     "spec.username", ""},
 };
 
 START_TEST(kinds_begin_as_they_should)
