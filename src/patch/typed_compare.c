@@ -40,17 +40,61 @@ static void finish(struct difference_builder *from, struct difference *ret)
         ret->below[k] = field_set_built(&from->b[k]);
 }
 
-static void compare(struct comparing *c, struct typed t, const struct value *x, const struct value *y, struct difference *ret);
-
-static void compare_leaf(const struct value *x, const struct value *y, struct difference *ret)
+/* v when it is of this kind and not empty. */
+static const struct value *parts_of(const struct value *v, enum value_kind kind)
 {
-    if (!x)
-        ret->self[ADDED] = true;
-    else if (!y)
-        ret->self[REMOVED] = true;
-    else if (!value_equal(x, y))
-        ret->self[MODIFIED] = true;
+    return v && v->kind == kind && v->n ? v : NULL;
 }
+
+/* --- what only one of them has --- */
+
+static const struct field_set *all_below(struct comparing *c, struct typed t, const struct value *v);
+
+static void add_items(struct comparing *c, const struct shape *s, const struct value *list, struct field_set_builder *b)
+{
+    struct items items;
+
+    items_of(c->arena, s, list, &items);
+    if (!c->problem)
+        c->problem = items.problem;
+    for (size_t i = 0; i < items.n; i++) {
+        const struct item *it = &items.sorted[i];
+        if (it->repeats) /* of repeated items the first stands for all, as one thing */
+            field_set_add(b, it->at, it->repeats == 1 ? all_below(c, s->item, it->value) : NULL, true);
+    }
+}
+
+static void add_members(struct comparing *c, const struct shape *s, const struct value *object, struct field_set_builder *b)
+{
+    struct typed t;
+    bool unused;
+
+    for (size_t i = 0; i < object->n; i++) {
+        const struct value_member *m = &object->members[i];
+        if (shape_of_member(s, m, &t, &unused))
+            field_set_add(b, (struct path_element){.kind = PATH_FIELD, .name = member_key(m)}, all_below(c, t, &m->value), true);
+    }
+}
+
+/* Every place below v. */
+static const struct field_set *all_below(struct comparing *c, struct typed t, const struct value *v)
+{
+    struct field_set_builder b = {.arena = c->arena};
+    struct shape s;
+
+    if (v->kind < VALUE_LIST)
+        return NULL;
+    s = shape_of(t, v);
+    if (s.kind == SHAPE_LIST && parts_of(v, VALUE_LIST))
+        add_items(c, &s, v, &b);
+    else if (s.kind == SHAPE_MAP && parts_of(v, VALUE_OBJECT))
+        add_members(c, &s, v, &b);
+    return field_set_built(&b);
+}
+
+/* --- what both have --- */
+
+static void compare(struct comparing *c, struct typed t, const struct value *x, const struct value *y, struct difference *ret);
 
 static bool same_items(const struct items *x, const struct item *p, const struct items *y, const struct item *q)
 {
@@ -161,37 +205,33 @@ static void compare_members(struct comparing *c, const struct shape *s, const st
     finish(&b, ret);
 }
 
-/* v when it is of this kind and not empty. */
-static const struct value *parts_of(const struct value *v, enum value_kind kind)
-{
-    return v && v->kind == kind && v->n ? v : NULL;
-}
-
 static void compare(struct comparing *c, struct typed t, const struct value *x, const struct value *y, struct difference *ret)
 {
-    struct shape s = shape_of(t, y ? y : x);
+    if (!x || !y) {
+        int kind = x ? REMOVED : ADDED;
+        ret->self[kind] = true;
+        ret->below[kind] = all_below(c, t, x ? x : y);
+        return;
+    }
+    struct shape s = shape_of(t, y);
     enum value_kind kind = s.kind == SHAPE_LIST ? VALUE_LIST : VALUE_OBJECT;
     const struct value *parts_x = parts_of(x, kind), *parts_y = parts_of(y, kind);
 
     /* A value of any kind that was a map and is none now, or the other way. */
-    if (s.kind == SHAPE_LEAF && x && y) {
+    if (s.kind == SHAPE_LEAF) {
         struct shape before = shape_of(t, x);
         if (before.kind == SHAPE_MAP && parts_of(x, VALUE_OBJECT))
             compare_members(c, &before, x, NULL, ret);
     }
     if (s.kind == SHAPE_LEAF || (!parts_x && !parts_y)) {
-        compare_leaf(x, y, ret);
+        ret->self[MODIFIED] = !value_equal(x, y);
         return;
     }
     if (s.kind == SHAPE_LIST)
         compare_items(c, &s, parts_x, parts_y, ret);
     else
         compare_members(c, &s, parts_x, parts_y, ret);
-    if (!x)
-        ret->self[ADDED] = true;
-    else if (!y)
-        ret->self[REMOVED] = true;
-    else if (!parts_x && shape_of(t, x).kind == SHAPE_LEAF)
+    if (!parts_x && shape_of(t, x).kind == SHAPE_LEAF)
         ret->self[MODIFIED] = true;
 }
 
