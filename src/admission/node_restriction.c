@@ -320,14 +320,12 @@ static struct value without(struct arena *a, const struct value *claim)
 {
     static const struct text free_status[] = {TEXT("capacity"), TEXT("conditions"),
                                               TEXT("allocatedResourceStatuses"), TEXT("allocatedResources")};
-    struct value copy = value_copy(a, claim);
-    struct value *metadata = value_object_at(a, &copy, TEXT("metadata")),
-                 *status = value_object_at(a, &copy, TEXT("status"));
+    struct value copy = value_copy(a, claim), *status = value_object_at(a, &copy, TEXT("status"));
 
-    value_remove(metadata, TEXT("resourceVersion"));
-    value_remove(metadata, TEXT("managedFields"));
     for (size_t i = 0; i < N_ELEMENTS(free_status); i++)
         value_remove(status, free_status[i]);
+    value_remove(value_object_at(a, &copy, TEXT("metadata")), TEXT("resourceVersion"));
+    value_remove(value_object_at(a, &copy, TEXT("metadata")), TEXT("managedFields"));
     return copy;
 }
 

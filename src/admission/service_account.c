@@ -303,7 +303,7 @@ static int check_ephemeral(void *state, struct admission_attributes *a, struct s
 static int fill_pod(void *state, struct admission_attributes *a, struct status *st)
 {
     struct value *spec = value_object_at(a->arena, a->object, TEXT("spec"));
-    const struct value *wish = value_get(spec, TEXT("automountServiceAccountToken"));
+    const struct value *wish;
     struct value account;
 
     if (annotation_of(a->object, MIRROR))
@@ -314,6 +314,7 @@ static int fill_pod(void *state, struct admission_attributes *a, struct status *
     }
     if (find_account(state, a, spec, &account, st) < 0)
         return -1;
+    wish = value_get(spec, TEXT("automountServiceAccountToken"));
     if (wish ? wish->boolean : value_get_bool(&account, TEXT("automountServiceAccountToken"), true))
         mount_token(state, a->arena, spec);
     give_pull_secrets(a->arena, &account, spec);
