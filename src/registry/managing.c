@@ -53,12 +53,13 @@ struct managing registry_managing(const struct operation *op)
 
 void manage_fields(struct operation *op, struct value *obj, const struct value *old)
 {
-    struct value *metadata = value_object_at(op->arena, obj, TEXT("metadata"));
+    struct value *metadata;
 
-    if (op->resource->strategy->convert)
+    if (op->resource->strategy->convert) /* may add members to obj */
         op->resource->strategy->convert(op, obj, old);
     if (op->manages_fields)
         return;
+    metadata = value_object_at(op->arena, obj, TEXT("metadata"));
     if (op->field_manager.p) {
         const struct managing m = registry_managing(op);
         managed_update(&m, old, obj);
