@@ -186,6 +186,13 @@ CHECK(one_line);
 CHECK(cel_identifier);
 CHECK(api_service_name);
 
+/* validate_devices.c */
+CHECK(names_of_items);
+CHECK(request_kinds);
+CHECK(pool_name);
+CHECK(slice_nodes);
+CHECK(device_attribute);
+
 /* validate_autoscaling.c */
 CHECK(scale_target);
 CHECK(described_object);
