@@ -34,6 +34,9 @@ CHECK(config_data);
 CHECK(secret_data);
 CHECK(namespace_finalizers);
 CHECK(namespace_phase);
+CHECK(node);
+CHECK(endpoint_subset);
+CHECK(endpoint_address);
 
 /* validate_pod.c */
 CHECK(pod_spec);

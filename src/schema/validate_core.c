@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks of the core's small kinds: config maps, secrets, namespaces. Source: kubernetes
+/* Checks of the core's small kinds: config maps, secrets, namespaces, nodes, endpoints. Source: kubernetes
  * pkg/apis/core/validation/validation.go. */
 #include "base/base64.h"
 #include "schema/checks.h"
@@ -141,4 +141,93 @@ CHECK(namespace_phase)
         check_error(w, FIELD_INVALID, PATH_FIELD(at->parent, "Phase"), v ? v : &value_null,
                     "may only be '%s' if `deletionTimestamp` is %s", wanted,
                     is_deleting ? "not empty" : "empty");
+}
+
+/* --- nodes --- */
+
+static void check_taints(struct validation *w, const struct field_path *at, const struct value *taints)
+{
+    static const char *const effects[] = {"NoSchedule", "PreferNoSchedule", "NoExecute"};
+    CLEANUP(seen_deinit) struct seen_texts seen = {.n = 0};
+
+    for (uint32_t i = 0; i < n_items(taints); i++) {
+        const struct field_path *item = PATH_INDEX(at, i);
+        struct text key = value_get_text(&taints->items[i], TEXT("key")),
+                    effect = value_get_text(&taints->items[i], TEXT("effect"));
+        check_format_at(w, PATH_FIELD(item, "key"), FORMAT_QUALIFIED_NAME, key);
+        check_format_at(w, PATH_FIELD(item, "value"), FORMAT_LABEL_VALUE,
+                        value_get_text(&taints->items[i], TEXT("value")));
+        if (!effect.n)
+            check_error(w, FIELD_REQUIRED, PATH_FIELD(item, "effect"), NULL, "%s", "");
+        else if (!text_is(effect, "NoSchedule") && !text_is(effect, "PreferNoSchedule") &&
+                 !text_is(effect, "NoExecute"))
+            check_not_supported(w, PATH_FIELD(item, "effect"), effect, effects, N_ELEMENTS(effects));
+        if (taints->n > 1 &&
+            !seen_add(&seen, arena_textf(w->errs->arena, "%.*s:%.*s", TEXT_ARG(key), TEXT_ARG(effect))))
+            check_error(w, FIELD_DUPLICATE, item, &taints->items[i],
+                        "taints must be unique by key and effect pair");
+    }
+}
+
+/* One network of each family at most. */
+static void check_networks(struct validation *w, const struct field_path *at, const struct value *cidrs)
+{
+    unsigned n_v4 = 0;
+
+    for (uint32_t i = 0; i < n_items(cidrs); i++) {
+        const char *problem = format_cidr_legacy(value_text(&cidrs->items[i]), true);
+        struct format_ip address, network;
+        unsigned prefix;
+        if (problem)
+            check_error(w, FIELD_INVALID, PATH_INDEX(at, i), &cidrs->items[i], "%s", problem);
+        n_v4 += format_cidr_read(value_text(&cidrs->items[i]), &address, &network, &prefix) && address.is_v4;
+    }
+    if (n_items(cidrs) > 2 || (n_items(cidrs) == 2 && n_v4 != 1))
+        check_error(w, FIELD_INVALID, at, cidrs, "may specify no more than one CIDR for each IP family");
+}
+
+/* Taints are named as if they lay in the metadata, and checked twice on updates, as upstream has it. What was given once stays. */
+CHECK(node)
+{
+    const struct value *spec = value_get(v, TEXT("spec")), *old_spec = value_get(w->old, TEXT("spec"));
+    const struct value *before = value_get(old_spec, TEXT("podCIDRs"));
+    const struct field_path *taints = PATH_FIELD(PATH_FIELD(at, "metadata"), "taints"),
+                            *path = PATH_FIELD(at, "spec");
+
+    check_taints(w, taints, value_get(spec, TEXT("taints")));
+    check_networks(w, PATH_FIELD(path, "podCIDRs"), value_get(spec, TEXT("podCIDRs")));
+    if (!w->old)
+        return;
+    if (n_items(before) && differs_at(spec, old_spec, TEXT("podCIDRs")))
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(path, "podCIDRs"), NULL,
+                    "node updates may not change podCIDR except from \"\" to valid");
+    if (value_get_text(old_spec, TEXT("providerID")).n && differs_at(spec, old_spec, TEXT("providerID")))
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(path, "providerID"), NULL,
+                    "node updates may not change providerID except from \"\" to valid");
+    check_taints(w, taints, value_get(spec, TEXT("taints")));
+    if (differs_at(spec, old_spec, TEXT("externalID")))
+        check_error(w, FIELD_FORBIDDEN, PATH_FIELD(path, "externalID"), NULL, "may not be updated");
+}
+
+/* --- endpoints --- */
+
+CHECK(endpoint_subset)
+{
+    const struct value *ports = value_get(v, TEXT("ports"));
+
+    if (!n_items(value_get(v, TEXT("addresses"))) && !n_items(value_get(v, TEXT("notReadyAddresses"))))
+        check_error(w, FIELD_REQUIRED, at, NULL, "must specify `addresses` or `notReadyAddresses`");
+    for (uint32_t i = 0; n_items(ports) > 1 && i < n_items(ports); i++)
+        if (!value_get_text(&ports->items[i], TEXT("name")).n)
+            check_error(w, FIELD_REQUIRED, PATH_FIELD(PATH_INDEX(PATH_FIELD(at, "ports"), i), "name"), NULL,
+                        "%s", "");
+}
+
+CHECK(endpoint_address)
+{
+    const char *problem = format_ip_legacy(value_text(v), true);
+
+    if (problem)
+        check_error(w, FIELD_INVALID, at, v ? v : &value_null, "%s", problem);
+    check_endpoint_ip(w, at, value_text(v));
 }

@@ -82,26 +82,13 @@ static bool has_text(const struct value *list, struct text t)
 static void check_external_ips(struct validation *w, const struct field_path *at, const struct value *ips,
                                const struct value *old_ips)
 {
-    static const struct {
-        const char *cidr, *words;
-    } special[] = {
-        {"0.0.0.0/32", "may not be unspecified (0.0.0.0 or ::)"},
-        {"127.0.0.0/8", "may not be in the loopback range (127.0.0.0/8, ::1/128)"},
-        {"169.254.0.0/16", "may not be in the link-local range (169.254.0.0/16, fe80::/10)"},
-        {"224.0.0.0/24", "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"}};
-
     for (uint32_t i = 0; i < n_items(ips); i++) {
         struct text t = value_text(&ips->items[i]);
         const char *problem = has_text(old_ips, t) ? NULL : format_ip_legacy(t, true);
-        struct format_ip ip, address, network;
-        unsigned prefix;
-        for (size_t k = 0; !problem && format_ip_read(t, &ip) && ip.is_v4 && k < N_ELEMENTS(special); k++) {
-            format_cidr_read(text_of(special[k].cidr), &address, &network, &prefix);
-            if (memcmp(ip.bytes, network.bytes, prefix / 8) == 0)
-                problem = special[k].words;
-        }
         if (problem)
             check_error(w, FIELD_INVALID, PATH_INDEX(at, i), &ips->items[i], "%s", problem);
+        else
+            check_endpoint_ip(w, PATH_INDEX(at, i), t);
     }
 }
 
