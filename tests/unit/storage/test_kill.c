@@ -66,7 +66,7 @@ static void run_and_kill(struct house *h, int round, struct ack last[WRITERS], u
     }
     close(fds[1]);
     struct ack ack;
-    int n = 0, n_kill = 100 + 137 * round;
+    int n = 0, n_kill = 100 + 137 * (round % 6);
     while (read(fds[0], &ack, sizeof(ack)) == sizeof(ack)) {
         ck_assert_uint_gt(ack.revision, last[ack.writer].revision);
         last[ack.writer] = ack;
