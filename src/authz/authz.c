@@ -183,14 +183,14 @@ static void record(enum result result, int64_t ns)
 {
     static const char *const names[] = {"allowed", "error", "denied", "no-opinion"};
     static _Atomic(struct metric_cell *) counters[N_RESULTS], histograms[N_RESULTS];
-    struct metric_cell *counter = atomic_load_explicit(&counters[result], memory_order_relaxed);
-    struct metric_cell *histogram = atomic_load_explicit(&histograms[result], memory_order_relaxed);
+    struct metric_cell *counter = atomic_load_explicit(&counters[result], memory_order_acquire);
+    struct metric_cell *histogram = atomic_load_explicit(&histograms[result], memory_order_acquire);
 
     if (!counter || !histogram) {
         counter = metric_cell(&attempts_total, names[result]);
         histogram = metric_cell(&duration_seconds, names[result]);
-        atomic_store_explicit(&counters[result], counter, memory_order_relaxed);
-        atomic_store_explicit(&histograms[result], histogram, memory_order_relaxed);
+        atomic_store_explicit(&counters[result], counter, memory_order_release);
+        atomic_store_explicit(&histograms[result], histogram, memory_order_release);
     }
     metric_add(counter, 1);
     metric_observe(histogram, (double)ns / 1e9);
