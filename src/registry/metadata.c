@@ -261,6 +261,15 @@ static void check_no_new_finalizers(const struct value *now, const struct value 
                     buffer_str(&extra));
 }
 
+void metadata_check_update_again(const struct strategy *strategy, const struct value *obj, const struct value *old,
+                                 bool is_good, struct field_errors *errs)
+{
+    if (!is_good)
+        metadata_check_update(obj, old, errs);
+    if (!(strategy->flags & STRATEGY_ANY_FINALIZER))
+        check_finalizer_domains(errs->arena, value_get(metadata_of(obj), TEXT("finalizers")), errs);
+}
+
 void metadata_check_update(const struct value *obj, const struct value *old, struct field_errors *errs)
 {
     static const struct {

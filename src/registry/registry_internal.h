@@ -43,6 +43,9 @@ void metadata_fill_system(struct arena *a, struct value *obj); /* uid, creationT
 void metadata_check(struct arena *a, const struct resource_type *type, const struct strategy *strategy,
                     const struct value *obj, struct field_errors *errs);
 void metadata_check_update(const struct value *obj, const struct value *old, struct field_errors *errs);
+/* The same by the type's own validation, which looks at the names of finalizers too. is_good: what the first said. */
+void metadata_check_update_again(const struct strategy *strategy, const struct value *obj, const struct value *old,
+                                 bool is_good, struct field_errors *errs);
 
 /* --- operations --- */
 

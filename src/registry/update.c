@@ -65,7 +65,8 @@ static void keep_system_fields(struct operation *op, struct value *obj, const st
     if (value_get(before, TEXT("deletionGracePeriodSeconds")) &&
         !value_get(metadata, TEXT("deletionGracePeriodSeconds")))
         keep_member(op->arena, metadata, before, TEXT("deletionGracePeriodSeconds"));
-    value_remove(metadata, TEXT("selfLink"));
+    if (!op->is_dry_run) /* forgotten by storing */
+        value_remove(metadata, TEXT("selfLink"));
     keep_member(op->arena, metadata, before, TEXT("resourceVersion"));
 }
 
@@ -82,8 +83,8 @@ static int validate(struct operation *op, const struct value *obj, const struct 
     bool is_good = !errs.n;
     if (strategy->flags & STRATEGY_CHECKS_META_AGAIN)
         metadata_check(op->arena, type, strategy, obj, &errs);
-    if (!is_good && !(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
-        metadata_check_update(obj, old, &errs);
+    if (!(strategy->flags & STRATEGY_CHECKS_UPDATE_ONCE))
+        metadata_check_update_again(strategy, obj, old, is_good, &errs);
     operation_validate(op, obj, old, &errs);
     if (!errs.n) {
         operation_look_for_warnings(op, obj, old);

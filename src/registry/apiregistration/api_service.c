@@ -23,7 +23,7 @@ static void prepare_create(struct operation *op, struct value *obj)
 }
 
 const struct strategy strategy_api_services = {
-    .flags = STRATEGY_NEEDS_REVISION | STRATEGY_ANY_FINALIZER,
+    .flags = STRATEGY_NEEDS_REVISION | STRATEGY_ANY_FINALIZER | STRATEGY_CHECKS_META_AGAIN,
     .name = NAME_PATH_SEGMENT, /* and it is that of the version: see the type's check */
     .status_metadata = STATUS_METADATA_NONE,
     .prepare_create = prepare_create,

@@ -47,7 +47,6 @@ static void prepare_status(struct operation *op, struct value *obj, const struct
 }
 
 const struct strategy strategy_daemon_sets = {
-    .flags = STRATEGY_CHECKS_META_AGAIN,
     .convert = convert,
     .prepare_create = prepare_create,
     .prepare_update = prepare_update,

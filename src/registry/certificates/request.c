@@ -205,6 +205,7 @@ static const struct field_resets resets[] = {
     {"", of_object, 2}, {"status", of_status, 2}, {"approval", of_approval, 2}, {0}};
 
 const struct strategy strategy_certificate_requests = {
+    .flags = STRATEGY_CHECKS_META_AGAIN,
     .resets = resets,
     .name = NAME_PATH_SEGMENT,
     .prepare_create = prepare_create,

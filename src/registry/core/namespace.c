@@ -79,7 +79,7 @@ static enum delete_plan begin_delete(struct operation *op, struct value *obj)
 }
 
 const struct strategy strategy_namespaces = {
-    .flags = STRATEGY_RETURNS_DELETED,
+    .flags = STRATEGY_RETURNS_DELETED | STRATEGY_CHECKS_META_AGAIN,
     .name = NAME_LABEL,
     .prepare_create = prepare_create,
     .prepare_update = prepare_update,

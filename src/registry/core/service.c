@@ -92,7 +92,7 @@ static void prepare_update(struct operation *op, struct value *obj, const struct
 }
 
 const struct strategy strategy_services = {
-    .flags = STRATEGY_RETURNS_DELETED | STRATEGY_CREATE_ON_UPDATE | STRATEGY_CHECKS_META_AGAIN,
+    .flags = STRATEGY_RETURNS_DELETED | STRATEGY_CREATE_ON_UPDATE,
     .name = NAME_LABEL,
     .prepare_create = prepare_create,
     .prepare_update = prepare_update,

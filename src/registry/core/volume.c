@@ -84,7 +84,7 @@ static void prepare_claim_create(struct operation *op, struct value *obj)
 }
 
 const struct strategy strategy_persistent_volumes = {
-    .flags = STRATEGY_RETURNS_DELETED,
+    .flags = STRATEGY_RETURNS_DELETED | STRATEGY_CHECKS_META_AGAIN | STRATEGY_CHECKS_UPDATE_ONCE,
     .prepare_create = prepare_volume_create,
     .prepare_status = prepare_volume_status,
 };

@@ -309,7 +309,35 @@ START_TEST(dry_runs_change_nothing)
 }
 END_TEST
 
+/* How often the types' own validation says it, as seen at kube-apiserver 1.36.3. */
+START_TEST(finalizers_without_a_domain_are_refused)
+{
+    static const struct {
+        const char *api_version, *resource, *ns;
+        size_t n_causes;
+    } rows[] = {{"v1", "configmaps", "ns", 2},
+                {"v1", "nodes", "", 2},
+                {"apps/v1", "deployments", "ns", 1},
+                {"networking.k8s.io/v1", "networkpolicies", "ns", 1},
+                {"coordination.k8s.io/v1", "leases", "ns", 0}};
+
+    for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+        struct operation op = {0};
+        world_start(&w);
+        ck_assert_int_eq(world_create(&w, &op, rows[i].api_version, rows[i].resource, rows[i].ns, "{\"metadata\":{\"name\":\"a\"}}"), 0);
+        operation_clear(&op);
+        int code = world_merge(&w, &op, rows[i].api_version, rows[i].resource, rows[i].ns, "a",
+                               "{\"metadata\":{\"finalizers\":[\"lonely\"]}}");
+        ck_assert_msg(code == (rows[i].n_causes ? 422 : 0), "%s: %d %s", rows[i].resource, code, op.st.message);
+        ck_assert_msg(op.st.n_causes == rows[i].n_causes, "%s: %zu causes", rows[i].resource, (size_t)op.st.n_causes);
+        operation_clear(&op);
+        world_stop(&w);
+    }
+}
+END_TEST
+
 UNIT_MAIN("update", put_replaces_and_bumps_the_version, bad_updates_are_refused, some_types_demand_a_version,
           only_some_types_are_created_by_updates, a_put_for_another_uid_conflicts, a_lost_race_is_run_again,
           generations_count_what_is_no_status, status_and_spec_are_written_apart, finalizers_end_a_deletion,
-          dry_runs_change_nothing)
+          dry_runs_change_nothing,
+          finalizers_without_a_domain_are_refused)
