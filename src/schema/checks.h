@@ -224,6 +224,7 @@ struct seen_texts {
 void seen_deinit(struct seen_texts *s);
 bool seen_has(const struct seen_texts *s, struct text t);
 bool seen_add(struct seen_texts *s, struct text t); /* false: it was there */
+bool list_has(const struct value *list, struct text t); /* of texts */
 /* Of a selector (which may be NULL: picks nothing) and labels. */
 bool selector_matches(const struct value *selector, const struct value *labels);
 bool selector_is_good(const struct value *selector);

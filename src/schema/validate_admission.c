@@ -6,21 +6,13 @@
 
 /* --- rules --- */
 
-static bool has_star(const struct value *list)
-{
-    for (uint32_t i = 0; i < n_items(list); i++)
-        if (text_is(value_text(&list->items[i]), "*"))
-            return true;
-    return false;
-}
-
 /* There must be something in the list, and nothing beside a star. */
 static void check_names(struct validation *w, const struct field_path *at, const struct value *list,
                         const char *others)
 {
     if (!n_items(list))
         check_error(w, FIELD_REQUIRED, at, NULL, "%s", "");
-    else if (n_items(list) > 1 && has_star(list))
+    else if (n_items(list) > 1 && list_has(list, TEXT("*")))
         check_error(w, FIELD_INVALID, at, list, "if '*' is present, must not specify other %s", others);
 }
 
@@ -65,7 +57,7 @@ static void check_resources(struct validation *w, const struct field_path *at, c
     }
     if (n_items(list) > 1 && has_double_star)
         check_error(w, FIELD_INVALID, at, list, "if '*/*' is present, must not specify other resources");
-    if (has_star(list) && has_plain)
+    if (list_has(list, TEXT("*")) && has_plain)
         check_error(w, FIELD_INVALID, at, list,
                     "if '*' is present, must not specify other resources without subresources");
 }
@@ -171,10 +163,7 @@ CHECK(side_effects)
 
 static bool has_known_version(const struct value *list)
 {
-    for (uint32_t i = 0; i < n_items(list); i++)
-        if (text_is(value_text(&list->items[i]), "v1") || text_is(value_text(&list->items[i]), "v1beta1"))
-            return true;
-    return false;
+    return list_has(list, TEXT("v1")) || list_has(list, TEXT("v1beta1"));
 }
 
 CHECK(review_versions)
@@ -320,13 +309,7 @@ CHECK(client_config)
 
 CHECK(validation_actions)
 {
-    bool denies = false, warns = false;
-
-    for (uint32_t i = 0; i < n_items(v); i++) {
-        denies |= text_is(value_text(&v->items[i]), "Deny");
-        warns |= text_is(value_text(&v->items[i]), "Warn");
-    }
-    if (denies && warns)
+    if (list_has(v, TEXT("Deny")) && list_has(v, TEXT("Warn")))
         check_error(
             w, FIELD_INVALID, at, v,
             "must not contain both Deny and Warn (repeating the same validation failure information in "

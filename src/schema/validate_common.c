@@ -120,7 +120,7 @@ bool seen_add(struct seen_texts *s, struct text t)
     return true;
 }
 
-static bool has_value(const struct value *list, struct text t)
+bool list_has(const struct value *list, struct text t)
 {
     for (uint32_t i = 0; i < n_items(list); i++)
         if (text_eq(value_text(&list->items[i]), t))
@@ -134,9 +134,9 @@ static bool demand_holds(const struct value *demand, const struct value *labels)
     const struct value *label = value_get(labels, value_get_text(demand, TEXT("key")));
 
     if (text_is(operator, "In"))
-        return label && has_value(value_get(demand, TEXT("values")), value_text(label));
+        return label && list_has(value_get(demand, TEXT("values")), value_text(label));
     if (text_is(operator, "NotIn"))
-        return !label || !has_value(value_get(demand, TEXT("values")), value_text(label));
+        return !label || !list_has(value_get(demand, TEXT("values")), value_text(label));
     return text_is(operator, "Exists") ? label != NULL : label == NULL;
 }
 

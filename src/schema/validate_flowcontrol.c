@@ -9,21 +9,13 @@
 
 /* --- rules of flow schemas --- */
 
-static bool has_star(const struct value *list)
-{
-    for (uint32_t i = 0; i < n_items(list); i++)
-        if (text_is(value_text(&list->items[i]), "*"))
-            return true;
-    return false;
-}
-
 /* There must be something in the list, and nothing beside a star. False: there is no list of names to look at. */
 static bool check_names(struct validation *w, const struct field_path *at, const struct value *list,
                         const char *empty_words, const char *others)
 {
     if (!n_items(list))
         check_error(w, FIELD_REQUIRED, at, NULL, "%s", empty_words);
-    else if (!has_star(list))
+    else if (!list_has(list, TEXT("*")))
         return true;
     else if (n_items(list) > 1)
         check_error(w, FIELD_INVALID, at, list, "if '*' is present, must not specify other %s", others);
