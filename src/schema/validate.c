@@ -419,6 +419,10 @@ static void carry_out(struct validation *w, const struct schema_check *c, const 
     struct spot spot = {at, NULL, v, old, old && old != &value_null};
     bool is_unset = false;
 
+    /* The common case: nothing is there, and nothing need be. */
+    if (c->path.n && c->kind != CHECK_REQUIRED && c->kind != CHECK_IMMUTABLE && !c->is_for_unset &&
+        !path_member(v, c->path.fields[0]))
+        return;
     for (uint8_t i = 0; i < c->n_conditions; i++)
         if (!condition_holds(&c->conditions[i], s, v, old))
             return;
