@@ -13,6 +13,7 @@ struct text_list {
 
 void text_list_add(struct arena *a, struct text_list *list, struct text t);
 void text_list_add_once(struct arena *a, struct text_list *list, struct text t); /* unless it is there */
+void text_list_sort(struct text_list *list);                                     /* bytewise */
 bool text_list_has(const struct text_list *list, struct text t);                 /* NULL: an empty list */
 /* Those of one that are in other too, in the order of one. */
 struct text_list text_list_common(struct arena *a, const struct text_list *one, const struct text_list *other);

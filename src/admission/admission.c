@@ -99,11 +99,6 @@ static void check_names(struct arena *a, const char *flag, const struct text_lis
                           arena_textf(a, "%s plugin \"%.*s\" is unknown", flag, TEXT_ARG(names->p[i])));
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 static int check_flags(struct arena *a, const struct admission_options *opt, struct status *st)
 {
     struct text_list errors = {0}, both = {0};
@@ -115,7 +110,7 @@ static int check_flags(struct arena *a, const struct admission_options *opt, str
         if (text_list_has(opt->disable, opt->enable->p[i]))
             text_list_add_once(a, &both, opt->enable->p[i]);
     if (both.n) {
-        qsort(both.p, both.n, sizeof(*both.p), compare_texts);
+        text_list_sort(&both);
         for (size_t i = 0; i < both.n; i++)
             buffer_addf(&b, "%s%.*s", i ? " " : "", TEXT_ARG(both.p[i]));
         text_list_add(a, &errors,

@@ -11,11 +11,6 @@ static bool is_extended(struct arena *a, struct text name)
     return !format_qualified_name(arena_textf(a, "requests.%.*s", TEXT_ARG(name)));
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 static void tolerate(struct arena *a, struct value *spec, struct text key)
 {
     struct value *list = list_at(a, spec, TEXT("tolerations")), made = value_object();
@@ -48,8 +43,7 @@ static int fill(void *state, struct admission_attributes *a, struct status *st)
                     text_list_add_once(a->arena, &names, member_key(&requests->members[j]));
         }
     }
-    if (names.n)
-        qsort(names.p, names.n, sizeof(*names.p), compare_texts);
+    text_list_sort(&names);
     for (size_t i = 0; i < names.n; i++)
         tolerate(a->arena, spec, names.p[i]);
     return 0;

@@ -41,17 +41,12 @@ static size_t members_of(const struct value *v)
 
 /* --- filling in --- */
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 /* Notes "cpu, memory request for container c". */
 static void note(struct buffer *b, struct text_list *set, const char *what, const char *of, struct text name)
 {
     if (!set->n)
         return;
-    qsort(set->p, set->n, sizeof(*set->p), compare_texts);
+    text_list_sort(set);
     if (b->n)
         buffer_add_str(b, "; ");
     for (size_t i = 0; i < set->n; i++)

@@ -260,11 +260,6 @@ static void add_changed(struct arena *a, const struct value *x, const struct val
     }
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 /* Those that a node must not set, change or take away, and has; "" when there are none. */
 static const char *changed_labels(const struct admission_attributes *a)
 {
@@ -275,8 +270,7 @@ static const char *changed_labels(const struct admission_attributes *a)
 
     add_changed(a->arena, now, before, &forbidden);
     add_changed(a->arena, before, now, &forbidden);
-    if (forbidden.n)
-        qsort(forbidden.p, forbidden.n, sizeof(*forbidden.p), compare_texts);
+    text_list_sort(&forbidden);
     for (size_t i = 0; i < forbidden.n; i++)
         buffer_addf(&b, "%s%.*s", i ? ", " : "", TEXT_ARG(forbidden.p[i]));
     return buffer_str(&b);

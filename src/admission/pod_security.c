@@ -288,11 +288,6 @@ static void look_at_pods(const struct pod_security *p, struct admission_attribut
     admission_list_close(&list);
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 static void warn_of_pods(const struct pod_security *p, struct admission_attributes *a,
                          struct security_demand demand)
 {
@@ -323,8 +318,7 @@ static void warn_of_pods(const struct pod_security *p, struct admission_attribut
         buffer_addf(&b, ": %.*s", TEXT_ARG(f->reasons));
         text_list_add(a->arena, &lines, buffer_text(&b));
     }
-    if (lines.n)
-        qsort(lines.p, lines.n, sizeof(*lines.p), compare_texts);
+    text_list_sort(&lines);
     for (size_t i = 0; i < lines.n; i++)
         admission_warn(a, "%.*s", TEXT_ARG(lines.p[i]));
 }

@@ -25,15 +25,9 @@ static const char *join(struct arena *a, const struct text_list *list, bool is_q
     return buffer_str(&b);
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 static const char *join_sorted(struct arena *a, struct text_list *list, bool is_quoted)
 {
-    if (list->n)
-        qsort(list->p, list->n, sizeof(*list->p), compare_texts);
+    text_list_sort(list);
     return join(a, list, is_quoted);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/text_list.h"
 
+#include <stdlib.h>
+
 void text_list_add(struct arena *a, struct text_list *list, struct text t)
 {
     if (list->n == list->cap) {
@@ -15,6 +17,17 @@ void text_list_add_once(struct arena *a, struct text_list *list, struct text t)
 {
     if (!text_list_has(list, t))
         text_list_add(a, list, t);
+}
+
+static int compare(const void *x, const void *y)
+{
+    return text_cmp(*(const struct text *)x, *(const struct text *)y);
+}
+
+void text_list_sort(struct text_list *list)
+{
+    if (list->n)
+        qsort(list->p, list->n, sizeof(*list->p), compare);
 }
 
 bool text_list_has(const struct text_list *list, struct text t)

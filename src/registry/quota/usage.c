@@ -142,11 +142,6 @@ static bool pod_is_touched(struct text sub, const struct value *obj, const struc
     return !sub.n && (!old || is_terminating(obj) != is_terminating(old));
 }
 
-static int compare_texts(const void *x, const void *y)
-{
-    return text_cmp(*(const struct text *)x, *(const struct text *)y);
-}
-
 /* A quota of cpu or memory makes every container say how much it asks for. */
 static const char *pod_lacks(struct arena *a, const struct value *hard, const struct value *pod)
 {
@@ -175,7 +170,7 @@ static const char *pod_lacks(struct arena *a, const struct value *hard, const st
         }
         if (!names.n)
             continue;
-        qsort(names.p, names.n, sizeof(*names.p), compare_texts);
+        text_list_sort(&names);
         buffer_addf(&b, "%s%s for: ", b.n ? "; " : "must specify ", demanded[i]);
         for (size_t k = 0; k < names.n; k++)
             buffer_addf(&b, "%s%.*s", k ? "," : "", TEXT_ARG(names.p[k]));
