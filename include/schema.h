@@ -271,6 +271,7 @@ struct resource_sub {
     struct text name; /* "status", "scale", "eviction", ... */
     uint8_t verbs;    /* enum verb_bit */
     struct gvk kind;  /* of what is sent and answered */
+    bool has_no_table;
 };
 
 /* One served resource of one version, as the resource line in a .schema file says. */

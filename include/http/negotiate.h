@@ -32,9 +32,11 @@ struct accepted {
     enum { AS_OBJECT, AS_TABLE, AS_PARTIAL, AS_PARTIAL_LIST } as; /* ;as=Table;g=meta.k8s.io;v=v1 */
     struct text as_version; /* "v1" or "v1beta1" */
 };
-/* The first clause that can be served out of the given media types (bit per enum) and whether transforms are allowed
- * on this path. False: 406; the message lists what could be served. */
-bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media_bits, bool allow_transforms,
+/* Other forms of an object that an Accept header may ask for on a path. */
+enum transforms { TRANSFORMS_NONE, TRANSFORMS_ALL, TRANSFORMS_NO_TABLES };
+/* The first clause that can be served out of the given media types (bit per enum) and transforms. False: 406; the message
+ * lists what could be served. */
+bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media_bits, enum transforms transforms,
                       struct accepted *ret);
 /* True if the client takes gzip with q > 0. */
 bool negotiate_gzip(struct text accept_encoding);

@@ -167,7 +167,7 @@ enum flow call_component_get(struct request *r, struct call *c)
 
     if (!request_may_block(r))
         return FLOW_BLOCK;
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0)
+    if (representation_choose(r, c->resource, c->sub, false, &c->rep, &st) < 0)
         return request_fail(r, &st);
     o = tree_get(&object_tree_ops, ask(r, c), c->name);
     if (o)
@@ -184,7 +184,7 @@ enum flow call_component_list(struct request *r, struct call *c)
 
     if (!request_may_block(r))
         return FLOW_BLOCK;
-    if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, true, &c->rep, &st) < 0 ||
         list_options_read(r, c, false, options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0)
         return request_fail(r, &st);
     if (options->says_watch) {

@@ -238,7 +238,7 @@ enum flow call_delete(struct request *r, struct call *c)
 
     if (!request_may_block(r) && write_may_wait(r, c, ADMISSION_DELETE))
         return FLOW_BLOCK;
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
+    if (representation_choose(r, c->resource, c->sub, false, &c->rep, &st) < 0 || read_delete_options(r, &options, &st) < 0)
         return request_fail(r, &st);
     if (options.del.ignores_read_error) {
         if (r->wiring->authz && authorizer_may_block(r->wiring->authz) && !request_may_block(r))
@@ -384,7 +384,7 @@ enum flow call_delete_collection(struct request *r, struct call *c)
     d->request = r;
     d->call = c;
     c->state = d;
-    if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, true, &c->rep, &st) < 0 ||
         list_options_read(r, c, false, &d->list_options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0 ||
         read_delete_options(r, &d->options, &st) < 0 || check_collection_options(r, &d->options, &st) < 0)
         return request_fail(r, &st);

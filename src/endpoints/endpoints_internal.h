@@ -63,9 +63,9 @@ struct representation {
     enum { INCLUDE_METADATA, INCLUDE_OBJECT, INCLUDE_NONE } include; /* tables: what a row carries */
 };
 
-/* Chooses by r's Accept header; -1: *st says 406. is_list: the answer is a list. What the query says of tables is read
+/* Chooses by r's Accept header; -1: *st says 406. sub: that is asked for; NULL: none. is_list: the answer is a list. What the query says of tables is read
  * later, by table_options_read: whoever asks for an object that is not there is told that first. */
-int representation_choose(struct request *r, const struct resource *res, bool is_list,
+int representation_choose(struct request *r, const struct resource *res, const struct resource_sub *sub, bool is_list,
                           struct representation *ret, struct status *st);
 /* ?includeObject= into rep->include, where a table is wanted; -1: 400. */
 int table_options_read(struct request *r, struct representation *rep, struct status *st);

@@ -39,7 +39,7 @@ enum flow call_get(struct request *r, struct call *c)
     struct status st = {0};
     uint64_t revision = 0;
 
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || check_export(r, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, false, &c->rep, &st) < 0 || check_export(r, &st) < 0 ||
         revision_of_query(r, &revision, &st) < 0)
         return request_fail(r, &st);
     if (revision > storage_revision(c->resource->store))
@@ -72,7 +72,7 @@ enum flow call_list(struct request *r, struct call *c)
     struct status st = {0};
 
     c->state = s;
-    if (representation_choose(r, c->resource, true, &c->rep, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, true, &c->rep, &st) < 0 ||
         list_options_read(r, c, false, &s->options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0)
         return request_fail(r, &st);
     if (s->options.says_watch) {

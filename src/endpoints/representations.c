@@ -17,13 +17,14 @@ static int refuse(struct status *st)
                       "only the following media types are accepted: " SERVED_MEDIA_NAMES);
 }
 
-int representation_choose(struct request *r, const struct resource *res, bool is_list,
+int representation_choose(struct request *r, const struct resource *res, const struct resource_sub *sub, bool is_list,
                           struct representation *ret, struct status *st)
 {
     struct representation rep = {.resource = res, .kind = res->type->kind};
     struct gvk stored = rep.kind->storage->gvk;
+    enum transforms transforms = sub && sub->has_no_table ? TRANSFORMS_NO_TABLES : TRANSFORMS_ALL;
 
-    if (!negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, true, &rep.accepted))
+    if (!negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, transforms, &rep.accepted))
         return refuse(st);
     rep.form = forms[rep.accepted.as][rep.accepted.media == MEDIA_PROTOBUF];
     if (!rep.form)

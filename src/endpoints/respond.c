@@ -77,7 +77,7 @@ enum flow respond_status(struct request *r, int code, const struct status *st)
     struct buffer b = BUFFER_IN(r->arena);
     struct accepted accepted = {.media = MEDIA_JSON};
     bool is_acceptable =
-        negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, false, &accepted);
+        negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, TRANSFORMS_NONE, &accepted);
 
     if (st->retry_after_seconds > 0)
         response_set_header(r, "Retry-After", arena_textf(r->arena, "%d", st->retry_after_seconds));
@@ -191,7 +191,7 @@ enum flow respond_tree(struct request *r, int code, const struct schema_kind *ki
     struct buffer b = BUFFER_IN(r->arena);
     struct accepted accepted;
 
-    if (!negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, false, &accepted)) {
+    if (!negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, TRANSFORMS_NONE, &accepted)) {
         struct status st = {0};
         status_set(&st, STATUS_NOT_ACCEPTABLE,
                    "only the following media types are accepted: " SERVED_MEDIA_NAMES);

@@ -112,7 +112,7 @@ static int scale_of(struct arena *a, const struct value *tree, struct value *ret
 static const struct {
     const char *name, *type, *format, *description, *path;
 } scale_columns[] = {
-    {"Name", "string", "name", "Unique name within the namespace", "metadata.name"},
+    {"Name", "string", "", "Unique name within the namespace", "metadata.name"},
     {"Desired", "integer", "", "How many are wanted", "spec.replicas"},
     {"Available", "integer", "", "How many there are", "status.replicas"},
     {"Age", "string", "", "Time since creation", "@age:metadata.creationTimestamp"},
@@ -152,7 +152,7 @@ static enum flow respond_scale(struct request *r, struct object *o)
     arena_defer(r->arena, unref_object, o);
     if (object_tree(r->arena, o, &tree, &st) < 0 || scale_of(r->arena, &tree, &scale, &st) < 0)
         return request_fail(r, &st);
-    if (negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, true, &rep.accepted) &&
+    if (negotiate_accept(r->arena, request_header(r, "Accept"), SERVED_MEDIA, TRANSFORMS_ALL, &rep.accepted) &&
         rep.accepted.as == AS_TABLE)
         return respond_as_table(r, &rep, &scale);
     return respond_tree(r, 200, scale_kind(), &scale);

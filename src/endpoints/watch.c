@@ -487,7 +487,7 @@ enum flow call_watch(struct request *r, struct call *c)
     struct status st = {0};
 
     c->state = call;
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, false, &c->rep, &st) < 0 ||
         list_options_read(r, c, true, &call->options, &st) < 0 || table_options_read(r, &c->rep, &st) < 0)
         return request_fail(r, &st);
     if (revision_of_query(r, &call->revision, &st) < 0)

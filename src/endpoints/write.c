@@ -69,7 +69,7 @@ static bool check_before_body(struct request *r, struct call *c, enum operation_
         *ret_flow = FLOW_BLOCK;
         return false;
     }
-    if (representation_choose(r, c->resource, false, &c->rep, &st) < 0 || body_check_size(r, &st) < 0 ||
+    if (representation_choose(r, c->resource, c->sub, false, &c->rep, &st) < 0 || body_check_size(r, &st) < 0 ||
         write_options_read(r, options_kind, true, opt, &st) < 0) {
         *ret_flow = request_fail(r, &st);
         return false;

@@ -148,13 +148,13 @@ static bool clause_fits(const struct media *m, const struct form *f)
 }
 
 /* as, g and v: false when this path or this form cannot do the conversion. */
-static bool read_conversion(const struct media *m, const struct form *f, bool allow_transforms,
+static bool read_conversion(const struct media *m, const struct form *f, enum transforms transforms,
                             struct accepted *ret)
 {
     struct text kind = media_param(m, "as"), group = media_param(m, "g"), version = media_param(m, "v");
     if (!kind.p && !group.p && !version.p)
         return true;
-    if (!allow_transforms || !group.p || !text_is(group, "meta.k8s.io"))
+    if (transforms == TRANSFORMS_NONE || !group.p || !text_is(group, "meta.k8s.io"))
         return false;
     if (!version.p || (!text_is(version, "v1") && !text_is(version, "v1beta1")))
         return false;
@@ -163,7 +163,7 @@ static bool read_conversion(const struct media *m, const struct form *f, bool al
         return false;
     if (text_is(kind, "Table")) {
         ret->as = AS_TABLE;
-        return f->media == MEDIA_JSON || f->media == MEDIA_YAML;
+        return transforms != TRANSFORMS_NO_TABLES && (f->media == MEDIA_JSON || f->media == MEDIA_YAML);
     }
     if (text_is(kind, "PartialObjectMetadata"))
         ret->as = AS_PARTIAL;
@@ -172,7 +172,7 @@ static bool read_conversion(const struct media *m, const struct form *f, bool al
     return ret->as != AS_OBJECT;
 }
 
-static bool accept_clause(const struct media *m, const struct form *f, bool allow_transforms,
+static bool accept_clause(const struct media *m, const struct form *f, enum transforms transforms,
                           struct accepted *ret)
 {
     struct text stream = media_param(m, "stream"), server_version = media_param(m, "sv");
@@ -183,10 +183,10 @@ static bool accept_clause(const struct media *m, const struct form *f, bool allo
         return false;
     ret->is_stream = stream.n > 0;
     ret->pretty = text_is(media_param(m, "pretty"), "1");
-    return read_conversion(m, f, allow_transforms, ret);
+    return read_conversion(m, f, transforms, ret);
 }
 
-bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media_bits, bool allow_transforms,
+bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media_bits, enum transforms transforms,
                       struct accepted *ret)
 {
     struct media none = {.type = TEXT("*"), .subtype = TEXT("*"), .q = 1}, *clauses = &none;
@@ -198,7 +198,7 @@ bool negotiate_accept(struct arena *a, struct text accept_header, unsigned media
             struct accepted found;
             if (!(media_bits & 1u << forms[j].media) || !clause_fits(&clauses[i], &forms[j]))
                 continue;
-            if (accept_clause(&clauses[i], &forms[j], allow_transforms, &found)) {
+            if (accept_clause(&clauses[i], &forms[j], transforms, &found)) {
                 *ret = found;
                 return true;
             }

@@ -110,6 +110,7 @@ struct sub_decl {
     struct place at;
     const char *name, *kind; /* kind NULL: the resource's own */
     int verbs;
+    bool has_no_table;
     const char *group, *version;
 };
 

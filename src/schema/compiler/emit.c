@@ -498,7 +498,7 @@ static void emit_resource_parts(const struct resource_decl *r, size_t i)
             text(s->name);
             fprintf(out, ",%d,", s->verbs);
             gvk(s->group, s->version, s->kind);
-            fprintf(out, "},");
+            fprintf(out, "%d},", s->has_no_table);
             has_status |= strcmp(s->name, "status") == 0;
         }
         fprintf(out, "};\n");

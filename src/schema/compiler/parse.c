@@ -480,6 +480,8 @@ static void sub_line(struct parser *p)
             s->kind = copy(v, strlen(v));
         else if ((v = value_of(w, "verbs")))
             s->verbs = verbs_of(p, v);
+        else if (strcmp(w, "no-table") == 0)
+            s->has_no_table = true;
         else
             fail(p->at, "unknown attribute of a subresource: %s", w);
     }
