@@ -21,7 +21,8 @@ static void make_world(void)
          "\"name\":\"projmap\"}}]}},"
          "{\"name\":\"s\",\"secret\":{\"secretName\":\"vol\"}},{\"name\":\"c\",\"persistentVolumeClaim\":{"
          "\"claimName\":\"claim\"}},"
-         "{\"name\":\"e\",\"ephemeral\":{\"volumeClaimTemplate\":{\"spec\":{\"resources\":{}}}}}]}}");
+         "{\"name\":\"e\",\"ephemeral\":{\"volumeClaimTemplate\":{\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],"
+         "\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}}}]}}");
     make("v1", "pods", "ns",
          "{\"metadata\":{\"name\":\"mirror\",\"annotations\":{\"kubernetes.io/"
          "config.mirror\":\"x\"}},\"spec\":{\"nodeName\":\"n1\","
@@ -32,7 +33,7 @@ static void make_world(void)
          "\"name\":\"other\"}],"
          "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}");
     make("v1", "persistentvolumes", "",
-         "{\"metadata\":{\"name\":\"pv\"},\"spec\":{\"claimRef\":{\"namespace\":\"ns\",\"name\":\"claim\"},"
+         "{\"metadata\":{\"name\":\"pv\"},\"spec\":{\"hostPath\":null,\"claimRef\":{\"namespace\":\"ns\",\"name\":\"claim\"},"
          "\"csi\":{\"driver\":\"d\","
          "\"volumeHandle\":\"h\",\"nodeStageSecretRef\":{\"name\":\"stage\",\"namespace\":\"vault\"},"
          "\"controllerPublishSecretRef\":{\"name\":\"control\",\"namespace\":\"vault\"}}}}");

@@ -31,7 +31,6 @@ static inline const struct resource *world_resource(struct world *w, const char 
     return r;
 }
 
-/* The tree that JSON is, canonical for the resource. */
 /* What a good object of a resource has at least; tests say what is on top of that. */
 #define WORLD_CONTAINERS "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]"
 #define WORLD_TEMPLATE                                                                                             \
@@ -66,6 +65,7 @@ static inline void world_make_good(struct arena *a, const struct resource *r, st
     }
 }
 
+/* The tree that JSON is, canonical for the resource. */
 static inline struct value world_tree(struct world *w, const struct resource *r, const char *json)
 {
     struct status st = {0};
