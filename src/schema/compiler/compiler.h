@@ -176,7 +176,7 @@ const char *path_init(struct place at, const struct type_decl *t, const char *pa
 const char *condition_init(struct place at, const struct type_decl *t, const char *w);
 int field_index(struct place at, const struct type_decl *t, const char *name, size_t n);
 void emit_checks(struct model *m, FILE *out); /* sets first_check and n_checks */
-/* In parse.c, for words with parts. */
+/* Words with parts. */
 void split(strings *to, const char *s, char sep);
 const char *value_of(const char *w, const char *key); /* the value if w is key=value */
 /* Types of meta/special and the like only say what other types mean. */

@@ -10,19 +10,6 @@
 
 static FILE *out;
 
-void emit_literal(FILE *to, const char *s)
-{
-    fputc('"', to);
-    for (const char *c = s; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            fputc('\\', to);
-        if (*c == '?') /* no trigraphs */
-            fputc('\\', to);
-        fputc(*c, to);
-    }
-    fputc('"', to);
-}
-
 /* A C string literal and its length, as the initialiser of a struct text. */
 static void text(const char *s)
 {
@@ -77,12 +64,6 @@ static const char *cast_name(const struct field_decl *f)
     if (strchr(f->cast, '/')) /* core/v1.ResourceList */
         return strchr(f->cast, '/') + 1;
     return go_name(f->home, dot ? dot + 1 : f->cast);
-}
-
-/* meta/special declares the messages of types that are no structs here. */
-bool is_emitted(const struct type_decl *t)
-{
-    return strcmp(t->file->version, "special") != 0 && !(t->json && strcmp(t->json, "string") == 0);
 }
 
 /* --- types ------------------------------------------------------------------------------------------------------------ */

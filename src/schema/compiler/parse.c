@@ -78,21 +78,6 @@ static int need_number(struct parser *p, const char *w, int max)
     return (int)n;
 }
 
-const char *value_of(const char *w, const char *key)
-{
-    size_t n = strlen(key);
-    return strncmp(w, key, n) == 0 && w[n] == '=' ? w + n + 1 : NULL;
-}
-
-void split(strings *to, const char *s, char sep)
-{
-    while (*s) {
-        const char *end = strchrnul(s, sep);
-        *PUSH(to) = copy(s, (size_t)(end - s));
-        s = *end ? end + 1 : end;
-    }
-}
-
 /* "1.16" -> 16. The release of the type's birth may be older than 1.0's ("introduced=1.0"). */
 static int minor_of(struct parser *p, const char *release)
 {

@@ -384,6 +384,12 @@ static void resolve_resource(struct model *m, struct resource_decl *r)
     resolve_storage(m, r);
 }
 
+/* meta/special declares the messages of types that are no structs here. */
+bool is_emitted(const struct type_decl *t)
+{
+    return strcmp(t->file->version, "special") != 0 && !(t->json && strcmp(t->json, "string") == 0);
+}
+
 void resolve(struct model *m)
 {
     static const int not_embedded[2];
