@@ -75,7 +75,7 @@ static int check(void *state, struct admission_attributes *a, struct status *st)
 {
     const struct selectors *s = state;
     const struct value *own = value_get(spec_of(a->object), TEXT("nodeSelector"));
-    struct value wanted, allowed;
+    struct value wanted = {0}, allowed = {0};
 
     if (find_selector(s, a, &wanted, st) < 0)
         return -1;
@@ -94,7 +94,7 @@ static int check(void *state, struct admission_attributes *a, struct status *st)
 static int fill(void *state, struct admission_attributes *a, struct status *st)
 {
     struct value *spec = value_object_at(a->arena, a->object, TEXT("spec"));
-    struct value wanted;
+    struct value wanted = {0};
 
     if (find_selector(state, a, &wanted, st) < 0)
         return -1;

@@ -130,7 +130,7 @@ static int resolve(void *state, struct admission_attributes *a, struct status *s
     struct value *spec = value_object_at(a->arena, a->object, TEXT("spec"));
     const struct value *given = value_get(spec, TEXT("priority"));
     struct text policy = text_at(spec, "preemptionPolicy");
-    struct priority_class class;
+    struct priority_class class = {0};
 
     if (find_class_of(state, a, text_at(spec, "priorityClassName"), &class, st) < 0)
         return -1;

@@ -5,6 +5,7 @@
  * words: apimachinery pkg/api/validation, pkg/util/validation. */
 #include "schema/validate.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -298,6 +299,7 @@ static void go_below(struct validation *w, const struct schema_type *t, const st
 {
     const struct value *none = old ? &value_null : NULL;
 
+    assert(t); /* what goes below stands on a field */
     if (t->kind == TYPE_STRUCT && v->kind == VALUE_OBJECT) {
         if (t->schema->form == JSON_FORM_OBJECT)
             validate_struct(w, t->schema, at, v, old);
@@ -446,7 +448,7 @@ static void carry_out(struct validation *w, const struct schema_check *c, const 
     }
     if (c->target == CHECK_VALUE)
         check_spot(w, c, s, &spot, is_unset);
-    else if (!is_unset && (spot.v->kind == VALUE_LIST || spot.v->kind == VALUE_OBJECT) && spot.type &&
+    else if (!is_unset && spot.v && (spot.v->kind == VALUE_LIST || spot.v->kind == VALUE_OBJECT) && spot.type &&
              spot.type->elem)
         check_each(w, c, s, &spot);
 }

@@ -142,7 +142,7 @@ static int64_t count_indexes(struct validation *w, struct text t, int64_t comple
                              const char **ret_problem)
 {
     struct arena *a = w->errs->arena;
-    int64_t n = 0, last = -1, x, y;
+    int64_t n = 0, last = -1, x = 0, y = 0;
     struct text interval;
 
     while (t.n && text_split(&t, ',', &interval)) {

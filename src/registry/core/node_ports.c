@@ -236,7 +236,8 @@ static bool carry_out(const struct node_ports *np, struct bits *b, struct port_r
     status_clear(&r->st);
     if (r->rebuilt) {
         replace(b, r);
-        return !r->problem && (!b->revision || memcmp(&before, b, sizeof(before)) != 0);
+        return !r->problem && (!b->revision || before.is_other_range != b->is_other_range ||
+                               memcmp(before.p, b->p, sizeof(before.p)) != 0);
     }
     if (!b->revision || b->is_other_range) {
         r->problem = r->n_wants ? PORT_FAILED : PORT_NO_PROBLEM;

@@ -226,6 +226,8 @@ static void item(const struct line *l, const char *w, bool *has_range, bool *has
     if (plain_item(l, w) || strcmp(w, "skip") == 0) {
         return;
     } else if (strcmp(w, "below") == 0 || strcmp(w, "below=.") == 0) {
+        if (!l->field)
+            fail(l->decl->at, "the object itself is below nothing");
         const struct type_expr *t = &l->field->type;
         while (t->elem)
             t = t->elem;
@@ -233,7 +235,7 @@ static void item(const struct line *l, const char *w, bool *has_range, bool *has
             return;
         open_check(l, strcmp(w, "below") == 0 ? "CHECK_BELOW" : "CHECK_BELOW_UNNAMED");
         close_check();
-    } else if (strcmp(w, "enum") == 0 || (v = value_of(w, "enum"))) {
+    } else if (strcmp(w, "enum") == 0 || value_of(w, "enum")) {
         texts_check(l, value_of(w, "enum"));
     } else if ((v = value_of(w, "format"))) {
         format_check_of(l, v);
