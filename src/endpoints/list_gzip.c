@@ -122,7 +122,9 @@ static void add_plain(struct arena *a, struct gzip_list *g, struct text t)
 /* What stands between two runs. */
 static struct gzip_part make_comma(struct arena *a, const struct representation_form *form)
 {
-    return form->list ? (struct gzip_part){0} : deflate_in(a, form->next);
+    const struct gzip_part none = {0};
+
+    return form->list ? none : deflate_in(a, form->next);
 }
 
 static void add_own(struct arena *a, const struct representation_form *form, struct gzip_list *g,

@@ -35,7 +35,7 @@ static int read_ranges(struct arena *a, const struct settings *set, struct servi
 {
     struct text rest = text_of(set->service_cluster_ip_range ? set->service_cluster_ip_range : DEFAULT_RANGE),
                 part;
-    struct format_ip networks[2];
+    struct format_ip networks[2] = {0};
     size_t n = 0;
 
     while (text_split(&rest, ',', &part)) {
