@@ -30,34 +30,8 @@ static bool is_extended(struct validation *w, struct text name)
                                             arena_textf(w->errs->arena, "requests.%.*s", TEXT_ARG(name)));
 }
 
-static bool is_standard(struct text name)
-{
-    static const struct text names[] = {TEXT("cpu"),
-                                        TEXT("memory"),
-                                        TEXT("ephemeral-storage"),
-                                        TEXT("requests.cpu"),
-                                        TEXT("requests.memory"),
-                                        TEXT("requests.ephemeral-storage"),
-                                        TEXT("limits.cpu"),
-                                        TEXT("limits.memory"),
-                                        TEXT("limits.ephemeral-storage"),
-                                        TEXT("pods"),
-                                        TEXT("resourcequotas"),
-                                        TEXT("services"),
-                                        TEXT("replicationcontrollers"),
-                                        TEXT("secrets"),
-                                        TEXT("configmaps"),
-                                        TEXT("persistentvolumeclaims"),
-                                        TEXT("storage"),
-                                        TEXT("requests.storage"),
-                                        TEXT("services.nodeports"),
-                                        TEXT("services.loadbalancers")};
-
-    return is_one_of(name, names, N_ELEMENTS(names)) || is_huge_page(name) ||
-           text_starts(name, TEXT("requests.hugepages-"));
-}
-
-static bool is_whole(struct validation *w, struct text name)
+/* Quotas of so many objects. */
+static bool is_object_count(struct text name)
 {
     static const struct text names[] = {TEXT("pods"),
                                         TEXT("resourcequotas"),
@@ -69,7 +43,30 @@ static bool is_whole(struct validation *w, struct text name)
                                         TEXT("services.nodeports"),
                                         TEXT("services.loadbalancers")};
 
-    return is_one_of(name, names, N_ELEMENTS(names)) || is_extended(w, name);
+    return is_one_of(name, names, N_ELEMENTS(names));
+}
+
+static bool is_standard(struct text name)
+{
+    static const struct text names[] = {TEXT("cpu"),
+                                        TEXT("memory"),
+                                        TEXT("ephemeral-storage"),
+                                        TEXT("requests.cpu"),
+                                        TEXT("requests.memory"),
+                                        TEXT("requests.ephemeral-storage"),
+                                        TEXT("limits.cpu"),
+                                        TEXT("limits.memory"),
+                                        TEXT("limits.ephemeral-storage"),
+                                        TEXT("storage"),
+                                        TEXT("requests.storage")};
+
+    return is_one_of(name, names, N_ELEMENTS(names)) || is_object_count(name) || is_huge_page(name) ||
+           text_starts(name, TEXT("requests.hugepages-"));
+}
+
+static bool is_whole(struct validation *w, struct text name)
+{
+    return is_object_count(name) || is_extended(w, name);
 }
 
 static bool is_of_containers(struct text name)
