@@ -168,38 +168,46 @@ static void add(struct text_list *errors, struct arena *a, const char *fmt, ...)
     va_end(args);
 }
 
+/* which: "minimum" or "maximum"; what: "request" or "limit". */
+static void add_missing(struct arena *a, const struct asked *asked, const struct value_member *bound,
+                        const struct amounts *m, const char *which, const char *what, struct text_list *errors)
+{
+    add(errors, a, "%s %.*s usage per %.*s is %.*s.  No %s is specified", which, TEXT_ARG(member_key(bound)),
+        TEXT_ARG(asked->type), TEXT_ARG(m->shown[BOUND]), what);
+}
+
+static void add_beyond(struct arena *a, const struct asked *asked, const struct value_member *bound,
+                       const struct amounts *m, const char *which, const char *what, struct text given,
+                       struct text_list *errors)
+{
+    add(errors, a, "%s %.*s usage per %.*s is %.*s, but %s is %.*s", which, TEXT_ARG(member_key(bound)),
+        TEXT_ARG(asked->type), TEXT_ARG(m->shown[BOUND]), what, TEXT_ARG(given));
+}
+
 static void check_min(struct arena *a, const struct asked *asked, const struct value_member *bound,
                       struct text_list *errors)
 {
     struct amounts m = amounts_of(a, asked, bound);
-    struct text resource = member_key(bound), type = asked->type;
 
     if (!m.has_request)
-        add(errors, a, "minimum %.*s usage per %.*s is %.*s.  No request is specified", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]));
+        add_missing(a, asked, bound, &m, "minimum", "request", errors);
     else if (m.value[REQUEST] < m.value[BOUND])
-        add(errors, a, "minimum %.*s usage per %.*s is %.*s, but request is %.*s", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]), TEXT_ARG(m.shown[REQUEST]));
+        add_beyond(a, asked, bound, &m, "minimum", "request", m.shown[REQUEST], errors);
     else if (m.has_limit && m.value[LIMIT] < m.value[BOUND])
-        add(errors, a, "minimum %.*s usage per %.*s is %.*s, but limit is %.*s", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]), TEXT_ARG(m.shown[LIMIT]));
+        add_beyond(a, asked, bound, &m, "minimum", "limit", m.shown[LIMIT], errors);
 }
 
 static void check_max(struct arena *a, const struct asked *asked, const struct value_member *bound,
                       struct text_list *errors)
 {
     struct amounts m = amounts_of(a, asked, bound);
-    struct text resource = member_key(bound), type = asked->type;
 
     if (!m.has_limit)
-        add(errors, a, "maximum %.*s usage per %.*s is %.*s.  No limit is specified", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]));
+        add_missing(a, asked, bound, &m, "maximum", "limit", errors);
     else if (m.value[LIMIT] > m.value[BOUND])
-        add(errors, a, "maximum %.*s usage per %.*s is %.*s, but limit is %.*s", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]), TEXT_ARG(m.shown[LIMIT]));
+        add_beyond(a, asked, bound, &m, "maximum", "limit", m.shown[LIMIT], errors);
     else if (m.has_request && m.value[REQUEST] > m.value[BOUND])
-        add(errors, a, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]), TEXT_ARG(m.shown[REQUEST]));
+        add_beyond(a, asked, bound, &m, "maximum", "request", m.shown[REQUEST], errors);
 }
 
 /* Claims have no limits of their own. */
@@ -207,14 +215,11 @@ static void check_max_request(struct arena *a, const struct asked *asked, const 
                               struct text_list *errors)
 {
     struct amounts m = amounts_of(a, asked, bound);
-    struct text resource = member_key(bound), type = asked->type;
 
     if (!m.has_request)
-        add(errors, a, "maximum %.*s usage per %.*s is %.*s.  No request is specified", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]));
+        add_missing(a, asked, bound, &m, "maximum", "request", errors);
     else if (m.value[REQUEST] > m.value[BOUND])
-        add(errors, a, "maximum %.*s usage per %.*s is %.*s, but request is %.*s", TEXT_ARG(resource),
-            TEXT_ARG(type), TEXT_ARG(m.shown[BOUND]), TEXT_ARG(m.shown[REQUEST]));
+        add_beyond(a, asked, bound, &m, "maximum", "request", m.shown[REQUEST], errors);
 }
 
 static void check_ratio(struct arena *a, const struct asked *asked, const struct value_member *bound,
