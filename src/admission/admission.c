@@ -32,30 +32,28 @@ static bool fits(const struct admission_rule *rule, const struct admission_attri
            (text_eq(rule->resource, type->name) && text_eq(rule->group, type->group));
 }
 
-static int admit(void *ctx, struct admission_attributes *a, struct status *st)
-{
-    const struct admission *ad = ctx;
+enum phase { ADMIT, VALIDATE };
 
+static int run(const struct admission *ad, enum phase phase, struct admission_attributes *a, struct status *st)
+{
     for (size_t i = 0; i < ad->n; i++)
         for (size_t k = 0; k < ad->active[i].plugin->n_rules; k++) {
             const struct admission_rule *rule = &ad->active[i].plugin->rules[k];
-            if (rule->admit && fits(rule, a) && rule->admit(ad->active[i].state, a, st) < 0)
+            admission_step step = phase == ADMIT ? rule->admit : rule->validate;
+            if (step && fits(rule, a) && step(ad->active[i].state, a, st) < 0)
                 return -1;
         }
     return 0;
 }
 
+static int admit(void *ctx, struct admission_attributes *a, struct status *st)
+{
+    return run(ctx, ADMIT, a, st);
+}
+
 static int validate(void *ctx, struct admission_attributes *a, struct status *st)
 {
-    const struct admission *ad = ctx;
-
-    for (size_t i = 0; i < ad->n; i++)
-        for (size_t k = 0; k < ad->active[i].plugin->n_rules; k++) {
-            const struct admission_rule *rule = &ad->active[i].plugin->rules[k];
-            if (rule->validate && fits(rule, a) && rule->validate(ad->active[i].state, a, st) < 0)
-                return -1;
-        }
-    return 0;
+    return run(ctx, VALIDATE, a, st);
 }
 
 static bool may_wait(void *ctx, const struct admission_attributes *a)
